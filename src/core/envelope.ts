@@ -1,0 +1,23 @@
+/** What a sealed payload is bound to: opening it for another entry fails. */
+export interface SealContext {
+  readonly namespace: string;
+  readonly key: string;
+  readonly flags: number;
+  readonly expiresAtMs: number;
+}
+
+/** Seals values before they are stored and opens them after they are read. */
+export interface Envelope {
+  /** True when the namespace's values are always sealed, whatever the caller says. */
+  alwaysSeals(namespace: string): boolean;
+  /** Rejects with `encryption_unavailable` without a key, and with `encryption_failed`. */
+  seal(
+    value: Uint8Array<ArrayBuffer>,
+    context: SealContext,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Rejects with `decryption_failed` for a wrong key, a damaged payload or another context. */
+  open(
+    payload: Uint8Array<ArrayBuffer>,
+    context: SealContext,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+}

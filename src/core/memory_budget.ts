@@ -1,0 +1,26 @@
+/** The bytes of requests that may be held at once, across both transports. */
+export class MemoryBudget {
+  readonly #maxBytes: number;
+  #usedBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes reserved now. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Takes `bytes`, or takes nothing and returns false where they would exceed the limit. */
+  tryReserve(bytes: number): boolean {
+    if (this.#usedBytes + bytes > this.#maxBytes) return false;
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  /** Gives back what was reserved. */
+  release(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+}

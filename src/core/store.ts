@@ -1,0 +1,79 @@
+import type { CacheError } from "./errors.ts";
+import type { Entry } from "./entry.ts";
+import type { Stamp } from "./stamp.ts";
+
+/** Where an answer came from, as clients see it. */
+export type Source = "redis" | "local";
+
+/** How the connection to a server stands; `disabled` where none is configured. */
+export type ConnectionStatus = "connected" | "connecting" | "disconnected" | "disabled";
+
+/** What reading one key of several gave. */
+export type ReadResult = Entry | CacheError | undefined;
+
+/**
+ * How a write meets what is stored. An `ordinary` one always wins: it takes the higher of its own
+ * stamp and one above the stored. A `replay` changes nothing unless its stamp is above the stored.
+ */
+export type WriteMode = "ordinary" | "replay";
+
+/** One set (an entry with a payload) or delete (a tombstone) of one key. */
+export interface StoreWrite {
+  /** From `storeKey`. */
+  readonly key: string;
+  /**
+   * A delete's `expiresAtMs` is ignored: a tombstone lives until max(now, its final stamp) + the
+   * store's tombstone TTL.
+   */
+  readonly entry: Entry;
+  readonly mode: WriteMode;
+  /** Monotonic milliseconds after which the write must not happen any more. */
+  readonly deadlineMs: number;
+}
+
+/** What became of a write. */
+export type WriteOutcome =
+  | {
+    readonly status: "written";
+    /** The stamp under which it is stored. */
+    readonly stamp: Stamp;
+    /** Whether a live entry stood there before. */
+    readonly replaced: boolean;
+  }
+  /** It arrived after its deadline and changed nothing. */
+  | { readonly status: "late" }
+  /** A write with the same or a higher stamp is stored; nothing changed. */
+  | { readonly status: "superseded" };
+
+/** Store time: every time that is stored or compared between replicas is read from it. */
+export interface StoreTime {
+  /** Unix milliseconds; NaN until the store answered once. */
+  nowMs(): number;
+  /** How far `nowMs` may be off, in milliseconds. */
+  uncertaintyMs(): number;
+}
+
+/**
+ * Holds entries by key. Calls reject with `redis_unavailable` when the server cannot be reached or
+ * does not answer in time, and with `entry_invalid` when stored bytes are not an entry.
+ */
+export interface Store {
+  /** What an answer out of this store is labelled with. */
+  readonly source: Source;
+  readonly time: StoreTime;
+  /** The longest that a call takes before it rejects, in milliseconds. */
+  readonly timeoutMs: number;
+  /** The entry, also one that is deleted or expired by its header; nothing when there is none. */
+  get(key: string): Promise<Entry | undefined>;
+  /**
+   * The results in the order of `keys`. Rejects with `batch_too_large` when the payloads come to
+   * more than `maxBytes`, before holding much more than that in memory.
+   */
+  getMany(
+    keys: readonly string[],
+    options: { readonly maxBytes: number },
+  ): Promise<ReadResult[]>;
+  write(write: StoreWrite): Promise<WriteOutcome>;
+  status(): ConnectionStatus;
+  close(): Promise<void>;
+}

@@ -1,0 +1,10 @@
+/** Members of a log line; never a key, a value, a token or a secret. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Writes log lines; never blocks and never throws. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
