@@ -1,0 +1,113 @@
+import { Cluster, Redis } from "ioredis";
+import type { Logger } from "../core/telemetry.ts";
+
+/** A connection to one server, or connections to all masters of a Cluster. */
+export type RedisClient = Redis | Cluster;
+
+/** Where Redis is and how to get in. */
+export interface RedisConnectionOptions {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly clusterMode: boolean;
+  /** Connections to each node. */
+  readonly poolSize: number;
+  readonly db: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM certificates to trust; without `ca` the system's. Absent: no TLS. */
+  readonly tls?: { readonly ca?: string };
+  readonly dialTimeoutMs: number;
+}
+
+/** The longest pause between two attempts: Redis must be noticed soon after it is back. */
+const MAX_RECONNECT_DELAY_MS = 500;
+const FIRST_RECONNECT_DELAY_MS = 50;
+/** How long a connection that is given up may take to close before it is destroyed. */
+const DISCONNECT_TIMEOUT_MS = 100;
+const MAX_REDIRECTIONS = 3;
+const SLOTS_REFRESH_INTERVAL_MS = 5000;
+
+/**
+ * Opens the pool: `poolSize` clients that connect and reconnect by themselves. Commands never wait in
+ * a queue for a connection and are never sent twice by the client: both would carry a write past its
+ * deadline, or past a later one. `jitter` gives numbers from 0 to 1.
+ */
+export function openRedisClients(
+  options: RedisConnectionOptions,
+  { jitter, logger }: { readonly jitter: () => number; readonly logger: Logger },
+): RedisClient[] {
+  const common = nodeOptions(options, jitter);
+  return Array.from({ length: options.poolSize }, () => {
+    const client = options.clusterMode
+      ? openCluster(options, common)
+      : new Redis({ ...common, ...options.addresses[0], db: options.db, ...AUTO_PIPELINING });
+    // Without a listener the client would write every failed attempt to the console; the heartbeat
+    // reports what matters: that the connection is lost, and that it is back.
+    client.on("error", (error: unknown) => logger.debug("redis connection failed", { error }));
+    return client;
+  });
+}
+
+/** `TIME` measures the way to Redis, so it must not wait behind a pipeline. */
+const AUTO_PIPELINING = {
+  enableAutoPipelining: true,
+  autoPipeliningIgnoredCommands: ["time"],
+};
+
+type NodeOptions = ReturnType<typeof nodeOptions>;
+
+// deno-lint-ignore explicit-function-return-type -- the client's own type forbids what it accepts
+function nodeOptions(options: RedisConnectionOptions, jitter: () => number) {
+  return {
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    connectTimeout: options.dialTimeoutMs,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt: number): number => {
+      const ceilingMs = Math.min(
+        MAX_RECONNECT_DELAY_MS,
+        FIRST_RECONNECT_DELAY_MS * 2 ** Math.min(attempt, 10),
+      );
+      return ceilingMs / 2 * (1 + jitter());
+    },
+  };
+}
+
+function openCluster(options: RedisConnectionOptions, redisOptions: NodeOptions): Cluster {
+  const cluster = new Cluster([...options.addresses], {
+    redisOptions,
+    ...AUTO_PIPELINING,
+    enableOfflineQueue: false,
+    maxRedirections: MAX_REDIRECTIONS,
+    slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS,
+    slotsRefreshTimeout: options.dialTimeoutMs,
+    clusterRetryStrategy: redisOptions.retryStrategy,
+    clusterNodeRetryStrategy: redisOptions.retryStrategy,
+    // A certificate names what the nodes announce, which a lookup would replace by an address.
+    ...(options.tls === undefined
+      ? {}
+      : { dnsLookup: (address: string, done: DnsLookupDone) => done(null, address) }),
+  });
+  cluster.on("+node", (node: Redis) => {
+    // A Cluster gives its nodes a queue whatever it is told, and connects them at their first
+    // command, which without a queue would fail.
+    node.options.enableOfflineQueue = false;
+    if (node.status === "wait") node.connect().catch(() => {});
+  });
+  return cluster;
+}
+
+type DnsLookupDone = (error: Error | null, address: string) => void;
+
+/** The connections of a client: its own, or one to each master. */
+export function mastersOf(client: RedisClient): Redis[] {
+  return client instanceof Cluster ? client.nodes("master") : [client];
+}
+
+/** Host and port of a connection's server. */
+export function addressOf(connection: Redis): string {
+  return `${connection.options.host}:${connection.options.port}`;
+}

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { encodeEntry } from "../core/entry.ts";
+import { readStamp, STAMP_BYTES } from "../core/stamp.ts";
+import type { StoreWrite, WriteOutcome } from "../core/store.ts";
+
+/**
+ * Every write is this one script on one key, so that Redis decides about it in a single step.
+ *
+ * 1. A write that arrives after its not-after changes nothing. Without this a SET that timed out
+ *    against a frozen server would still run after the thaw, over a later acknowledged write.
+ * 2. A replay that is not newer than what is stored changes nothing; an ordinary write takes a stamp
+ *    above the stored one. Stamps are compared as numbers: Lua's `<` on strings follows the locale.
+ * 3. A set that replaces a tombstone keeps the key at least as long as the tombstone would have
+ *    stood, because its stamp still has to refuse older replays; the header's expiry ends the value.
+ * 4. EXISTS comes after SET because a write alone does not make Redis track the key for this
+ *    connection, and a read before the write is forgotten by it.
+ *
+ * KEYS[1] the key; ARGV: entry, not-after in Unix ms, "w" (ordinary) or "r" (replay), tombstone TTL
+ * in ms. Replies `L` (late), `S` (superseded), or `W`, "1" where a live entry was replaced or "0",
+ * and the 12 bytes of the final stamp.
+ */
+const SOURCE = `
+local entry, not_after, mode, tombstone_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > not_after then return 'L' end
+
+local stored = redis.pcall('GETRANGE', KEYS[1], 0, 23)
+local live, kept_until = '0', 0
+local ms, counter, writer = struct.unpack('>I6I2I4', entry, 5)
+if type(stored) == 'table' then
+  live = '1'
+elseif #stored == 24 and string.byte(stored, 1) == 0xC5 and string.byte(stored, 2) == 1 then
+  local stored_ms, stored_counter, stored_writer, expires = struct.unpack('>I6I2I4I8', stored, 5)
+  if string.byte(stored, 3) == 4 then kept_until = expires elseif expires > now then live = '1' end
+  local newer = ms > stored_ms or ms == stored_ms and
+    (counter > stored_counter or counter == stored_counter and writer > stored_writer)
+  if not newer then
+    if mode == 'r' then return 'S' end
+    ms, counter = stored_ms, stored_counter + 1
+    if counter == 65536 then ms, counter = ms + 1, 0 end
+    if writer < 2147483648 then writer = writer + 2147483648 end
+  end
+elseif #stored > 0 then
+  live = '1'
+end
+
+local stamp = struct.pack('>I6I2I4', ms, counter, writer)
+local expires = struct.unpack('>I8', entry, 17)
+if string.byte(entry, 3) == 4 then
+  if tombstone_ttl == 0 then
+    redis.call('DEL', KEYS[1])
+    return 'W' .. live .. stamp
+  end
+  expires = math.max(now, ms) + tombstone_ttl
+  entry = string.sub(entry, 1, 4) .. stamp .. struct.pack('>I8', expires)
+elseif stamp ~= string.sub(entry, 5, 16) then
+  entry = string.sub(entry, 1, 4) .. stamp .. string.sub(entry, 17)
+end
+redis.call('SET', KEYS[1], entry, 'PXAT', string.format('%.0f', math.max(expires, kept_until)))
+redis.call('EXISTS', KEYS[1])
+return 'W' .. live .. stamp
+`;
+
+/** The script that makes every write, and the name Redis caches it under (EVALSHA). */
+export const WRITE_SCRIPT = {
+  source: SOURCE,
+  sha1: createHash("sha1").update(SOURCE).digest("hex"),
+} as const;
+
+/** `entry`, `not-after`, `mode` and `tombstone TTL` as the script takes them. */
+export type WriteArguments = [Buffer, string, string, string];
+
+/** The script's arguments for a write. */
+export function writeArguments(
+  { entry, mode }: StoreWrite,
+  options: { readonly notAfterMs: number; readonly tombstoneTtlMs: number },
+): WriteArguments {
+  const bytes = encodeEntry(entry);
+  return [
+    Buffer.from(bytes.buffer, 0, bytes.length),
+    String(Math.floor(options.notAfterMs)),
+    mode === "replay" ? "r" : "w",
+    String(options.tombstoneTtlMs),
+  ];
+}
+
+const LATE = "L".charCodeAt(0);
+const SUPERSEDED = "S".charCodeAt(0);
+const LIVE = "1".charCodeAt(0);
+const STAMP_OFFSET = 2;
+
+/** Reads the script's reply; throws a `TypeError` for a reply that is none of its own. */
+export function parseWriteReply(reply: Uint8Array): WriteOutcome {
+  if (reply[0] === LATE) return { status: "late" };
+  if (reply[0] === SUPERSEDED) return { status: "superseded" };
+  if (reply.length !== STAMP_OFFSET + STAMP_BYTES) {
+    throw new TypeError(`The write script replied ${reply.length} bytes.`);
+  }
+  const view = new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
+  return { status: "written", stamp: readStamp(view, STAMP_OFFSET), replaced: reply[1] === LIVE };
+}
