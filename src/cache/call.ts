@@ -1,0 +1,51 @@
+import type { Clock } from "../core/clock.ts";
+import { CacheError } from "../core/errors.ts";
+import type { Principal } from "../core/principal.ts";
+
+/** What one call brings along besides its request. */
+export interface Call {
+  readonly principal: Principal;
+  /** Monotonic milliseconds after which the caller no longer waits. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller goes away. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Follows `work` until the caller's deadline or cancellation, then rejects with
+ * `deadline_exceeded`; the work itself goes on. `timeoutMs` is the longest that the work can take:
+ * where that ends first, no timer is set.
+ */
+export function withinDeadline<T>(
+  work: Promise<T>,
+  options: { readonly call: Call; readonly clock: Clock; readonly timeoutMs: number },
+): Promise<T> {
+  const { call: { deadlineMs, signal }, clock, timeoutMs } = options;
+  const leftMs = deadlineMs - clock.monotonicMs();
+  if (signal === undefined && leftMs >= timeoutMs) return work;
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = () => {
+      settle();
+      reject(deadlineExceeded());
+    };
+    const timer = leftMs < timeoutMs ? clock.setTimer(giveUp, Math.max(0, leftMs)) : undefined;
+    const settle = () => {
+      timer?.cancel();
+      signal?.removeEventListener("abort", giveUp);
+    };
+    signal?.addEventListener("abort", giveUp);
+    work.then((value) => {
+      settle();
+      resolve(value);
+    }, (error) => {
+      settle();
+      reject(error);
+    });
+    if (signal?.aborted) giveUp();
+  });
+}
+
+/** The failure of a call whose caller no longer waits. */
+export function deadlineExceeded(): CacheError {
+  return new CacheError("deadline_exceeded", "The call's deadline passed before it was done.");
+}
