@@ -1,0 +1,20 @@
+import { CacheError } from "../core/errors.ts";
+import type { Action, Policy, Principal } from "../core/principal.ts";
+
+const SCOPE_OF: Readonly<Record<Action, string>> = { read: "cache:read", write: "cache:write" };
+
+/** Allows what the principal's namespaces and scopes name, and nothing else. */
+export class ScopePolicy implements Policy {
+  denial(
+    principal: Principal,
+    request: { readonly action: Action; readonly namespace: string },
+  ): CacheError | undefined {
+    if (!principal.scopes.has(SCOPE_OF[request.action])) {
+      return new CacheError("forbidden", `The token's scopes do not allow to ${request.action}.`);
+    }
+    if (principal.namespaces.has("*") || principal.namespaces.has(request.namespace)) {
+      return undefined;
+    }
+    return new CacheError("forbidden", "The token does not name this namespace.");
+  }
+}
