@@ -1,4 +1,5 @@
 import { Cluster, Redis } from "ioredis";
+import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/telemetry.ts";
 
 /** A connection to one server, or connections to all masters of a Cluster. */
@@ -23,7 +24,6 @@ const MAX_RECONNECT_DELAY_MS = 500;
 const FIRST_RECONNECT_DELAY_MS = 50;
 /** How long a connection that is given up may take to close before it is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 100;
-const MAX_REDIRECTIONS = 3;
 const SLOTS_REFRESH_INTERVAL_MS = 5000;
 
 /**
@@ -39,19 +39,13 @@ export function openRedisClients(
   return Array.from({ length: options.poolSize }, () => {
     const client = options.clusterMode
       ? openCluster(options, common)
-      : new Redis({ ...common, ...options.addresses[0], db: options.db, ...AUTO_PIPELINING });
+      : new Redis({ ...common, ...options.addresses[0], db: options.db });
     // Without a listener the client would write every failed attempt to the console; the heartbeat
     // reports what matters: that the connection is lost, and that it is back.
     client.on("error", (error: unknown) => logger.debug("redis connection failed", { error }));
     return client;
   });
 }
-
-/** `TIME` measures the way to Redis, so it must not wait behind a pipeline. */
-const AUTO_PIPELINING = {
-  enableAutoPipelining: true,
-  autoPipeliningIgnoredCommands: ["time"],
-};
 
 type NodeOptions = ReturnType<typeof nodeOptions>;
 
@@ -66,6 +60,9 @@ function nodeOptions(options: RedisConnectionOptions, jitter: () => number) {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
+    // `TIME` measures the way to Redis, so it must not wait behind a pipeline.
+    autoPipeliningIgnoredCommands: ["time"],
     retryStrategy: (attempt: number): number => {
       const ceilingMs = Math.min(
         MAX_RECONNECT_DELAY_MS,
@@ -76,12 +73,15 @@ function nodeOptions(options: RedisConnectionOptions, jitter: () => number) {
   };
 }
 
+/**
+ * A Cluster client that is only asked where a slot is. Its own pipelines repeat all of their reads at
+ * the target of a redirection that one of them met; while a slot moves, keys that have not moved yet
+ * are then missed there.
+ */
 function openCluster(options: RedisConnectionOptions, redisOptions: NodeOptions): Cluster {
   const cluster = new Cluster([...options.addresses], {
     redisOptions,
-    ...AUTO_PIPELINING,
     enableOfflineQueue: false,
-    maxRedirections: MAX_REDIRECTIONS,
     slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS,
     slotsRefreshTimeout: options.dialTimeoutMs,
     clusterRetryStrategy: redisOptions.retryStrategy,
@@ -107,7 +107,26 @@ export function mastersOf(client: RedisClient): Redis[] {
   return client instanceof Cluster ? client.nodes("master") : [client];
 }
 
-/** Host and port of a connection's server. */
+/** Host and port of a connection's server, as a Cluster's slot map and redirections name it. */
 export function addressOf(connection: Redis): string {
   return `${connection.options.host}:${connection.options.port}`;
+}
+
+/** Closes a client; resolves when nothing of its connections is left. */
+export async function closeRedisClient(client: RedisClient, clock: Clock): Promise<void> {
+  const connections = client instanceof Cluster ? client.nodes("all") : [client];
+  // Between two attempts no event says that it is over; the client then only waits for its timeout.
+  const isIdle = ({ status }: Redis): boolean => status === "reconnecting" || status === "wait";
+  const ended = connections.filter((connection) =>
+    !isIdle(connection) && connection.status !== "end"
+  )
+    .map((connection) =>
+      new Promise<void>((resolve) => void connection.once("end", () => resolve()))
+    );
+  const idle = connections.some(isIdle);
+  client.disconnect();
+  if (idle) {
+    ended.push(new Promise((resolve) => void clock.setTimer(resolve, DISCONNECT_TIMEOUT_MS)));
+  }
+  await Promise.all(ended);
 }

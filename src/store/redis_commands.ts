@@ -1,7 +1,7 @@
-import { Command, type Result } from "ioredis";
-import type { RedisClient } from "./redis_clients.ts";
-import { redisErrorKind } from "./redis_errors.ts";
+import { Command, type Redis, type Result } from "ioredis";
 import type { WriteOutcome } from "../core/store.ts";
+import { redisErrorKind, redisUnavailable } from "./redis_errors.ts";
+import type { RedisRouter } from "./redis_router.ts";
 import { parseWriteReply, WRITE_SCRIPT, type WriteArguments } from "./write_script.ts";
 
 declare module "ioredis" {
@@ -19,8 +19,8 @@ declare module "ioredis" {
 /** One command on one key, in the two ways it can be sent. */
 export interface RedisCommand<Argument, Reply> {
   /** Together with others of its turn of the event loop, in one pipeline. */
-  send(client: RedisClient, key: string, argument: Argument): Promise<unknown>;
-  /** By itself; the client then follows a Cluster's redirections. */
+  send(connection: Redis, key: string, argument: Argument): Promise<unknown>;
+  /** By itself, at once. */
   alone(key: string, argument: Argument): Command;
   /** Throws a `TypeError` for a reply of another type. */
   parse(reply: unknown): Reply;
@@ -28,48 +28,93 @@ export interface RedisCommand<Argument, Reply> {
 
 /** The whole string (https://redis.io/docs/latest/commands/get/). */
 export const GET: RedisCommand<undefined, Uint8Array | null> = {
-  send: (client, key) => client.getBuffer(key),
+  send: (connection, key) => connection.getBuffer(key),
   alone: (key) => command("get", [key]),
   parse: (reply) => reply === null ? null : bytes(reply),
 };
 
 /** The first bytes, one more than `share`; none where there is no key (…/commands/getrange/). */
 export const GET_START: RedisCommand<number, Uint8Array> = {
-  send: (client, key, share) => client.getrangeBuffer(key, 0, share),
+  send: (connection, key, share) => connection.getrangeBuffer(key, 0, share),
   alone: (key, share) => command("getrange", [key, 0, share]),
   parse: bytes,
 };
 
 /** Bytes of the string (https://redis.io/docs/latest/commands/strlen/). */
 export const LENGTH: RedisCommand<undefined, number> = {
-  send: (client, key) => client.strlen(key),
+  send: (connection, key) => connection.strlen(key),
   alone: (key) => command("strlen", [key]),
   parse: Number,
 };
 
 /** The write script, sent whole where Redis has not seen it since its start. */
 export const WRITE: RedisCommand<WriteArguments, WriteOutcome> = {
-  send: (client, key, args) => client.evalshaBuffer(WRITE_SCRIPT.sha1, 1, key, ...args),
+  send: (connection, key, args) => connection.evalshaBuffer(WRITE_SCRIPT.sha1, 1, key, ...args),
   alone: (key, args) => command("eval", [WRITE_SCRIPT.source, 1, key, ...args]),
   parse: (reply) => parseWriteReply(bytes(reply)),
 };
 
-/** Error replies after which the same command, sent alone, can succeed at once. */
-const WORTH_SENDING_ALONE = new Set(["NOSCRIPT", "MOVED", "ASK", "TRYAGAIN"]);
+/** As many times a command is redirected before it fails. */
+const MAX_REDIRECTIONS = 3;
+
+/** A command, where to send it, and with what. */
+interface Dispatch<Argument, Reply> {
+  readonly command: RedisCommand<Argument, Reply>;
+  readonly router: RedisRouter;
+  readonly key: string;
+  readonly argument: Argument;
+}
+
+/** Sends a command to the server that holds its key, wherever that is by now. */
+export function dispatch<Argument, Reply>(task: Dispatch<Argument, Reply>): Promise<Reply> {
+  const { command, router, key, argument } = task;
+  const connection = router.connectionFor(key);
+  if (connection === undefined) {
+    return Promise.reject(redisUnavailable("No server of the Cluster is known for the key."));
+  }
+  return command.send(connection, key, argument)
+    .catch((error: unknown) => followUp(task, { error, connection, redirections: 0 }))
+    .then(command.parse);
+}
 
 /**
- * Sends a command in a pipeline; alone again where the pipeline could not follow a redirection that
- * concerned only some of its commands, or where the script was unknown.
+ * Tries again what failed for a reason that concerns the place and not the call: an unknown script,
+ * a slot that has moved (MOVED) or is about to (ASK, good for this one command only).
  */
-export function runCommand<Argument, Reply>(
-  command: RedisCommand<Argument, Reply>,
-  target: { readonly client: RedisClient; readonly key: string; readonly argument: Argument },
-): Promise<Reply> {
-  const { client, key, argument } = target;
-  return command.send(client, key, argument).catch((error: unknown) => {
-    if (!WORTH_SENDING_ALONE.has(redisErrorKind(error))) throw error;
-    return client.sendCommand(command.alone(key, argument));
-  }).then(command.parse);
+async function followUp<Argument, Reply>(
+  task: Dispatch<Argument, Reply>,
+  failed: { readonly error: unknown; readonly connection: Redis; readonly redirections: number },
+): Promise<unknown> {
+  const { command, router, key, argument } = task;
+  const kind = redisErrorKind(failed.error);
+  let { connection } = failed;
+  if (kind === "MOVED" || kind === "ASK") {
+    if (failed.redirections === MAX_REDIRECTIONS) throw failed.error;
+    const refreshed = kind === "MOVED" ? router.refresh() : undefined;
+    const address = redirectionTarget(failed.error);
+    let target = router.connectionTo(address);
+    if (target === undefined) {
+      await (refreshed ?? router.refresh());
+      target = router.connectionTo(address);
+    }
+    if (target === undefined) throw failed.error;
+    connection = target;
+  } else if (kind !== "NOSCRIPT") throw failed.error;
+
+  // Both are written before anything else can be, so ASKING stands directly before its command.
+  const asked = kind === "ASK" ? connection.sendCommand(new Command("asking")) : undefined;
+  const answered = connection.sendCommand(command.alone(key, argument));
+  try {
+    return (await Promise.all([asked, answered]))[1];
+  } catch (error) {
+    const redirections = failed.redirections + 1;
+    return await followUp(task, { error, connection, redirections });
+  }
+}
+
+/** The third word of `MOVED 3999 127.0.0.1:6381` or `ASK 3999 127.0.0.1:6381`. */
+function redirectionTarget(error: unknown): string {
+  return error instanceof Error ? error.message.split(" ")[2] ?? "" : "";
 }
 
 function command(name: string, args: (string | number | Buffer)[]): Command {

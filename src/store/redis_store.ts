@@ -9,14 +9,16 @@ import type {
   WriteOutcome,
 } from "../core/store.ts";
 import type { Logger } from "../core/telemetry.ts";
-import { GET, GET_START, LENGTH, type RedisCommand, runCommand, WRITE } from "./redis_commands.ts";
+import { dispatch, GET, GET_START, LENGTH, type RedisCommand, WRITE } from "./redis_commands.ts";
 import {
+  closeRedisClient,
   openRedisClients,
   type RedisClient,
   type RedisConnectionOptions,
 } from "./redis_clients.ts";
 import { fromRedisError, redisUnavailable } from "./redis_errors.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
+import { RedisRouter } from "./redis_router.ts";
 import { RedisTime } from "./redis_time.ts";
 import { writeArguments } from "./write_script.ts";
 
@@ -40,6 +42,7 @@ export class RedisStore implements Store {
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
   readonly #clients: readonly RedisClient[];
+  readonly #routers: readonly RedisRouter[];
   readonly #pending: number[];
   readonly #heartbeat: RedisHeartbeat;
 
@@ -55,6 +58,7 @@ export class RedisStore implements Store {
       jitter: () => parts.random.uint32() / 2 ** 32,
       logger: parts.logger,
     });
+    this.#routers = this.#clients.map((client) => new RedisRouter(client));
     this.#pending = this.#clients.map(() => 0);
     this.#heartbeat = new RedisHeartbeat({
       clients: this.#clients,
@@ -127,10 +131,9 @@ export class RedisStore implements Store {
     return this.#heartbeat.status;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#heartbeat.stop();
-    for (const client of this.#clients) client.disconnect();
-    return Promise.resolve();
+    await Promise.all(this.#clients.map((client) => closeRedisClient(client, this.#clock)));
   }
 
   async #readStart(key: string, share: number): Promise<ReadResult | "longer"> {
@@ -166,9 +169,9 @@ export class RedisStore implements Store {
   ): Promise<Reply> {
     const { timeoutMs, command, argument } = options;
     const index = hash(key) % this.#clients.length;
-    const client = this.#clients[index];
+    const router = this.#routers[index];
     const pending = this.#pending[index] ?? 0;
-    if (client === undefined || Number.isNaN(this.time.nowMs())) {
+    if (router === undefined || Number.isNaN(this.time.nowMs())) {
       return Promise.reject(redisUnavailable("Redis has not answered since the start."));
     }
     if (pending >= MAX_PENDING_CALLS) {
@@ -187,7 +190,7 @@ export class RedisStore implements Store {
         timer.cancel();
         this.#pending[index] = (this.#pending[index] ?? 1) - 1;
       };
-      runCommand(command, { client, key: this.#options.keyPrefix + key, argument }).then(
+      dispatch({ command, router, key: this.#options.keyPrefix + key, argument }).then(
         (reply) => {
           settle();
           resolve(reply);

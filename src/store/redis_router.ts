@@ -1,0 +1,38 @@
+import { Cluster, type Redis } from "ioredis";
+import { keySlot } from "./key_slot.ts";
+import { addressOf, type RedisClient } from "./redis_clients.ts";
+
+/** Finds the connection that serves a key. */
+export class RedisRouter {
+  readonly #client: RedisClient;
+  /** A Cluster's connections by address. */
+  readonly #nodes = new Map<string, Redis>();
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+    client.on("+node", (node: Redis) => this.#nodes.set(addressOf(node), node));
+    client.on("-node", (node: Redis) => {
+      if (this.#nodes.get(addressOf(node)) === node) this.#nodes.delete(addressOf(node));
+    });
+  }
+
+  /** The connection to the server that holds `key`; nothing while none is known. */
+  connectionFor(key: string): Redis | undefined {
+    if (!(this.#client instanceof Cluster)) return this.#client;
+    const owner = this.#client.slots[keySlot(key)]?.[0];
+    return owner === undefined ? undefined : this.#nodes.get(owner);
+  }
+
+  /** The connection to `address`, which a redirection named; nothing where it is not known yet. */
+  connectionTo(address: string): Redis | undefined {
+    return this.#nodes.get(address);
+  }
+
+  /** Asks the Cluster which node serves which slot; a call while one is under way joins it. */
+  refresh(): Promise<void> {
+    const client = this.#client;
+    if (!(client instanceof Cluster)) return Promise.resolve();
+    // A failed refresh leaves the old map, and the next attempt meets its error by itself.
+    return new Promise((resolve) => client.refreshSlotsCache(() => resolve()));
+  }
+}
