@@ -7,7 +7,7 @@ import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Action, Policy } from "../core/principal.ts";
 import { formatStamp, HybridClock } from "../core/stamp.ts";
-import type { Store, WriteOutcome } from "../core/store.ts";
+import type { Store, StoreTime, WriteOutcome } from "../core/store.ts";
 import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
 import type {
   BatchGetRequest,
@@ -92,7 +92,7 @@ export class CacheService {
         : await this.#open(entry, request),
       source: store.source,
       degraded: false,
-      ttlSeconds: Math.ceil((entry.expiresAtMs - nowMs) / 1000),
+      ttlSeconds: secondsLeft(entry, store.time),
       version: formatStamp(entry.stamp),
     };
   }
@@ -230,7 +230,7 @@ export class CacheService {
     }
     const seals = request.encrypt === true || envelope.alwaysSeals(namespace);
     const flags = seals ? FLAG_ENCRYPTED : 0;
-    const expiresAtMs = Math.ceil(nowMs) + ttlSeconds * 1000;
+    const expiresAtMs = Math.floor(nowMs) + ttlSeconds * 1000;
     const payload = seals
       ? await envelope.seal(value, { namespace, key, flags, expiresAtMs })
       : value;
@@ -264,4 +264,10 @@ export class CacheService {
       retryAfterSeconds: 1,
     });
   }
+}
+
+/** Seconds until the expiry, rounded up; never more than were asked for, as time is known no better. */
+function secondsLeft(entry: Entry, time: StoreTime): number {
+  const leftMs = entry.expiresAtMs - time.nowMs() - time.uncertaintyMs();
+  return Math.max(1, Math.ceil(leftMs / 1000));
 }
