@@ -1,0 +1,56 @@
+import {
+  ansiColorFormatter,
+  type LogLevel,
+  type LogRecord,
+  type TextFormatter,
+} from "@logtape/logtape";
+import { CacheError } from "../core/errors.ts";
+
+/** Level names as log readers know them. */
+const LEVELS: Readonly<Record<LogLevel, string>> = {
+  trace: "debug",
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  error: "error",
+  fatal: "error",
+};
+
+/** One JSON object and a newline: time (RFC 3339, ms), level, message, logger, then the fields. */
+export const jsonLine: TextFormatter = (record) =>
+  JSON.stringify({
+    timestamp: new Date(record.timestamp).toISOString(),
+    level: LEVELS[record.level],
+    message: record.rawMessage.toString(),
+    logger: record.category.join("."),
+    ...shown(record),
+  }) + "\n";
+
+/** Lines for a person at a terminal. */
+export const prettyLine: TextFormatter = (record) => {
+  const line = ansiColorFormatter(record).trimEnd();
+  const fields = Object.entries(shown(record));
+  if (fields.length === 0) return line + "\n";
+  return `${line} ${fields.map(([name, value]) => `${name}=${asText(value)}`).join(" ")}\n`;
+};
+
+function shown(record: LogRecord): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(record.properties).map(([name, value]) => [name, describe(value)]),
+  );
+}
+
+/** Errors have no enumerable members: without this a logged error would be `{}`. */
+function describe(value: unknown): unknown {
+  if (!(value instanceof Error)) return value;
+  return {
+    name: value.name,
+    message: value.message,
+    ...(value instanceof CacheError ? { code: value.code } : { stack: value.stack }),
+    ...(value.cause === undefined ? {} : { cause: describe(value.cause) }),
+  };
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+}
