@@ -1,0 +1,148 @@
+import { AnonymousVerifier } from "./auth/anonymous_verifier.ts";
+import { ScopePolicy } from "./auth/policy.ts";
+import { CacheService } from "./cache/cache_service.ts";
+import type { Config } from "./config.ts";
+import type { Clock, Random } from "./core/clock.ts";
+import { Lifecycle } from "./core/lifecycle.ts";
+import type { Limits } from "./core/limits.ts";
+import { MemoryBudget } from "./core/memory_budget.ts";
+import type { Logger } from "./core/telemetry.ts";
+import { NoEnvelope } from "./crypto/no_envelope.ts";
+import { type GrpcServer, startGrpcServer } from "./grpc/grpc_js_server.ts";
+import { createHandlers } from "./grpc/service.ts";
+import { createRestApp } from "./http/rest_app.ts";
+import { startRestServer } from "./http/rest_server.ts";
+import { MemoryStore } from "./store/memory_store.ts";
+import { RedisStore } from "./store/redis_store.ts";
+import { systemClock, systemRandom } from "./system.ts";
+import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
+
+/** What a start takes besides the settings; a test may bring its own clock and randomness. */
+export interface AppParts {
+  readonly logger: Logger;
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A running service. */
+export interface App {
+  /** The ports that are bound, also where the settings said 0. */
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /**
+   * Ends the service: not ready any more, still serving for the drain delay, then finishing what is
+   * in flight within the graceful timeout. Resolves when all is closed; true where nothing was cut.
+   */
+  drain(): Promise<boolean>;
+}
+
+/** How long the start waits for Redis before it serves without: probes come soon, Redis may not. */
+const REDIS_START_WAIT_MS = 1000;
+
+/** Opens the log that the settings ask for, on standard output; close it last. */
+export function openLogger(config: Config): Promise<LogTapeLogger> {
+  const { logLevel, logFormat } = config.telemetry;
+  return LogTapeLogger.open({
+    level: logLevel,
+    format: logFormat,
+    stream: Deno.stdout.writable,
+  });
+}
+
+/** Builds everything and binds both ports, or neither: rejects with `Deno.errors.AddrInUse`. */
+export async function startApp(config: Config, parts: AppParts): Promise<App> {
+  const { logger, version, clock = systemClock, random = systemRandom } = parts;
+  const lifecycle = new Lifecycle();
+  const limits: Limits = config.cache;
+  const store = openStore(config, { clock, random, logger });
+  const service = new CacheService({
+    store,
+    envelope: new NoEnvelope(),
+    policy: new ScopePolicy(),
+    limits,
+    lifecycle,
+    clock,
+    writerId: random.uint32(),
+  });
+  const shared = {
+    service,
+    verifier: new AnonymousVerifier(),
+    limits,
+    lifecycle,
+    clock,
+    logger,
+    budget: new MemoryBudget(config.server.maxInflightBytes),
+    requestTimeoutMs: config.server.requestTimeoutMs,
+    newCorrelationId: () => crypto.randomUUID(),
+  };
+  const { host, httpPort, grpcPort } = config.server;
+  const rest = startRestServer(createRestApp({ ...shared, version }), {
+    host,
+    port: httpPort,
+    lifecycle,
+  });
+  let grpc: GrpcServer;
+  try {
+    grpc = await startGrpcServer(createHandlers(shared), {
+      host,
+      port: grpcPort,
+      limits,
+      lifecycle,
+      logger,
+      reflection: config.server.grpcReflection,
+    });
+    if (store instanceof RedisStore) await firstOf(store.connected, { clock });
+  } catch (error) {
+    await Promise.all([rest.abort(), store.close()]);
+    throw error;
+  }
+  lifecycle.enter("serving");
+
+  const drain = async (): Promise<boolean> => {
+    lifecycle.enter("draining");
+    grpc.drain();
+    await sleep(config.server.drainDelayMs, clock);
+    const finished = Promise.all([rest.shutdown(), grpc.shutdown()]).then(() => true);
+    const cut = sleep(config.server.gracefulTimeoutMs, clock).then(() => false);
+    const clean = await Promise.race([finished, cut]);
+    if (!clean) {
+      grpc.abort();
+      await rest.abort();
+    }
+    await store.close();
+    return clean;
+  };
+  return { httpPort: rest.port, grpcPort: grpc.port, drain };
+}
+
+function openStore(
+  config: Config,
+  parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+): MemoryStore | RedisStore {
+  const { cache, redis } = config;
+  if (cache.backend === "memory") {
+    return new MemoryStore({
+      clock: parts.clock,
+      maxBytes: cache.maxMemoryBytes,
+      tombstoneTtlMs: cache.tombstoneTtlMs,
+    });
+  }
+  const { tlsEnabled, tlsCaFile, username, password, ...rest } = redis;
+  const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
+  return new RedisStore({
+    ...rest,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password: password.reveal() }),
+    ...(tlsEnabled ? { tls: ca } : {}),
+    tombstoneTtlMs: cache.tombstoneTtlMs,
+  }, parts);
+}
+
+function firstOf(connected: Promise<void>, { clock }: { readonly clock: Clock }): Promise<void> {
+  return Promise.race([connected, sleep(REDIS_START_WAIT_MS, clock)]);
+}
+
+function sleep(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(resolve, ms));
+}

@@ -1,0 +1,111 @@
+import { type App, openLogger, startApp } from "../app.ts";
+import { type Config, ConfigFaults, describeConfig } from "../config.ts";
+import type { Logger } from "../core/telemetry.ts";
+import { DEV_DEFAULTS, devHints } from "./dev.ts";
+import { EXIT } from "./exit_code.ts";
+import { faultMessage, loadConfig } from "./load_config.ts";
+import { complain, print } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/** Serves until a signal ends it. */
+export function runServe(): Promise<number> {
+  return serve(Deno.env.toObject(), () => {});
+}
+
+/** Serves with the settings of development, which the environment overrides, and says what to try. */
+export function runDev(): Promise<number> {
+  const env = Deno.env.toObject();
+  const backend = env.REDIS_ADDRESSES ? "redis" : "memory";
+  return serve(
+    { CACHE_BACKEND: backend, ...DEV_DEFAULTS, ...env },
+    (config, app) => print(devHints(config, app)),
+  );
+}
+
+async function serve(
+  env: Readonly<Record<string, string>>,
+  onStarted: (config: Config, app: App) => void,
+): Promise<number> {
+  const loaded = loadConfig(env);
+  if (loaded instanceof ConfigFaults) {
+    complain(faultMessage(loaded));
+    return EXIT.configuration;
+  }
+  const { config, warnings } = loaded;
+  const logger = await openLogger(config);
+  for (const warning of warnings) logger.warn(warning);
+  if (!config.auth.enabled) logger.warn("identity is off: every caller may do everything");
+  try {
+    return await run(config, { logger, onStarted });
+  } finally {
+    await logger.close();
+  }
+}
+
+async function run(
+  config: Config,
+  { logger, onStarted }: {
+    readonly logger: Logger;
+    readonly onStarted: (config: Config, app: App) => void;
+  },
+): Promise<number> {
+  const signals = new StopSignals();
+  let app: App;
+  try {
+    app = await startApp(config, { logger, version: VERSION });
+  } catch (error) {
+    signals.close();
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    complain(`${error.message}\nSet SERVER_HTTP_PORT or SERVER_GRPC_PORT to another port.`);
+    return EXIT.unavailable;
+  }
+  logger.info("started", {
+    version: VERSION,
+    deno: Deno.version.deno,
+    http: `${config.server.host}:${app.httpPort}`,
+    grpc: `${config.server.host}:${app.grpcPort}`,
+    config: describeConfig(config),
+  });
+  onStarted(config, app);
+
+  logger.info("draining", { signal: await signals.first });
+  const ended = await Promise.race([app.drain(), signals.second]);
+  signals.close();
+  if (ended === true) {
+    logger.info("stopped");
+    return EXIT.done;
+  }
+  logger.error("stopped with calls cut off", { reason: ended === false ? "timeout" : ended });
+  return EXIT.failed;
+}
+
+/** The signals that end the service: the first asks, the second insists. */
+class StopSignals {
+  readonly #first = Promise.withResolvers<Deno.Signal>();
+  readonly #second = Promise.withResolvers<Deno.Signal>();
+  readonly #listeners = (["SIGTERM", "SIGINT"] as const).map((signal) => ({
+    signal,
+    listener: () => this.#received(signal),
+  }));
+  #count = 0;
+
+  constructor() {
+    for (const { signal, listener } of this.#listeners) Deno.addSignalListener(signal, listener);
+  }
+
+  get first(): Promise<Deno.Signal> {
+    return this.#first.promise;
+  }
+
+  get second(): Promise<Deno.Signal> {
+    return this.#second.promise;
+  }
+
+  close(): void {
+    for (const { signal, listener } of this.#listeners) Deno.removeSignalListener(signal, listener);
+  }
+
+  #received(signal: Deno.Signal): void {
+    (this.#count++ === 0 ? this.#first : this.#second).resolve(signal);
+  }
+}

@@ -1,0 +1,23 @@
+import type { Config } from "../config.ts";
+
+/**
+ * Settings that are known and checked, but that this version cannot carry out. To start anyway
+ * would promise what does not hold: an open service believed closed, plain values believed sealed.
+ */
+export function unbuiltFaults(config: Config): string[] {
+  const { auth, broker, cache, server, telemetry } = config;
+  const unbuilt: readonly [boolean, string][] = [
+    [auth.enabled, "AUTH_ENABLED=true: this version cannot check tokens; set AUTH_ENABLED=false"],
+    [auth.encryptionKeys.length > 0, "AUTH_ENCRYPTION_KEY"],
+    [auth.encryptionKeyFile !== undefined, "AUTH_ENCRYPTION_KEY_FILE"],
+    [cache.encryptNamespaces.length > 0, "CACHE_ENCRYPT_NAMESPACES"],
+    [cache.evictionPolicy !== "lru", `CACHE_EVICTION_POLICY=${cache.evictionPolicy}`],
+    [broker.type !== "none", `BROKER_TYPE=${broker.type}`],
+    [server.tlsCertFile !== undefined, "SERVER_TLS_CERT_FILE"],
+    [telemetry.metricsPort !== undefined, "METRICS_PORT"],
+    [telemetry.tracingEnabled, "TRACING_ENABLED"],
+  ];
+  return unbuilt.filter(([isSet]) => isSet).map(([, text]) =>
+    text.includes(":") ? text : `${text}: this version does not have it yet`
+  );
+}

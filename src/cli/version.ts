@@ -1,0 +1,2 @@
+/** The version of this build, as released. */
+export const VERSION = "0.1.0";
