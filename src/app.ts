@@ -80,19 +80,18 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const rest = startRestServer(createRestApp({ ...shared, version }), {
     host,
     port: httpPort,
-    lifecycle,
   });
   let grpc: GrpcServer;
   try {
     grpc = await startGrpcServer(createHandlers(shared), {
+      ...shared,
       host,
       port: grpcPort,
-      limits,
-      lifecycle,
-      logger,
       reflection: config.server.grpcReflection,
     });
-    if (store instanceof RedisStore) await firstOf(store.connected, { clock });
+    if (store instanceof RedisStore) {
+      await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
+    }
   } catch (error) {
     await Promise.all([rest.abort(), store.close()]);
     throw error;
@@ -102,10 +101,11 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const drain = async (): Promise<boolean> => {
     lifecycle.enter("draining");
     grpc.drain();
-    await sleep(config.server.drainDelayMs, clock);
-    const finished = Promise.all([rest.shutdown(), grpc.shutdown()]).then(() => true);
-    const cut = sleep(config.server.gracefulTimeoutMs, clock).then(() => false);
-    const clean = await Promise.race([finished, cut]);
+    await new Promise<void>((resolve) => {
+      clock.setTimer(resolve, config.server.drainDelayMs);
+    });
+    const finished = Promise.all([rest.shutdown(), grpc.shutdown()]);
+    const clean = await endsWithin(finished, { ms: config.server.gracefulTimeoutMs, clock });
     if (!clean) {
       grpc.abort();
       await rest.abort();
@@ -139,10 +139,16 @@ function openStore(
   }, parts);
 }
 
-function firstOf(connected: Promise<void>, { clock }: { readonly clock: Clock }): Promise<void> {
-  return Promise.race([connected, sleep(REDIS_START_WAIT_MS, clock)]);
-}
-
-function sleep(ms: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(resolve, ms));
+/** Whether `work` ends before `ms` milliseconds are over; waits for whichever comes first. */
+function endsWithin(
+  work: Promise<unknown>,
+  { ms, clock }: { readonly ms: number; readonly clock: Clock },
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(() => resolve(false), ms);
+    work.then(() => {
+      timer.cancel();
+      resolve(true);
+    }, reject);
+  });
 }

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import grpc, { status } from "@grpc/grpc-js";
+import { startServer } from "./harness.ts";
+
+/** What the reflection service answers to a request of raw bytes. */
+async function reflect(address: string, request: Uint8Array): Promise<string> {
+  const client = new grpc.Client(address, grpc.credentials.createInsecure());
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    (bytes) => bytes,
+    (bytes) => bytes,
+  );
+  call.end(Buffer.from(request));
+  let text = "";
+  try {
+    for await (const answer of call) text += answer.toString("latin1");
+  } finally {
+    client.close();
+  }
+  return text;
+}
+
+const LIST = Uint8Array.of(0x3a, 1, 0x2a);
+const SYMBOL = "cache.v1.BatchSetRequest";
+const DESCRIBE = Uint8Array.of(0x22, SYMBOL.length, ...new TextEncoder().encode(SYMBOL));
+
+Deno.test("reflection lists the services and describes maps as clients in Go demand", async () => {
+  await using server = await startServer({ reflection: true });
+  const services = await reflect(server.address, LIST);
+  assert.match(services, /cache\.v1\.CacheService/);
+  assert.match(services, /grpc\.health\.v1\.Health/);
+  const description = await reflect(server.address, DESCRIBE);
+  assert.match(description, /ttl_seconds/);
+  assert.match(description, /EntriesEntry/);
+  assert.match(description, /ErrorsEntry/);
+});
+
+Deno.test("reflection is not served unless it is wanted", async () => {
+  await using server = await startServer();
+  await assert.rejects(reflect(server.address, LIST), { code: status.UNIMPLEMENTED });
+});
