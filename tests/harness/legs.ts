@@ -66,6 +66,7 @@ function appTest(name: string, check: (app: TestApp) => Promise<void>): void {
     name,
     // A drained grpc-js server leaves an idle timer behind, which ends with the process.
     sanitizeOps: false,
+    sanitizeResources: false,
     async fn(): Promise<void> {
       await using app = await startTestApp();
       await check(app);

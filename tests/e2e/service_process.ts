@@ -1,0 +1,180 @@
+import { freePort } from "../support/free_port.ts";
+import { ServerProcess } from "../support/server_process.ts";
+import { waitFor } from "../support/wait_for.ts";
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const DENO_JSON = new URL("../../deno.json", import.meta.url);
+const READY_DEADLINE_MS = 30_000;
+const LOG_DEADLINE_MS = 10_000;
+/** Where a command that should have ended is ended, in seconds; its code is then 124. */
+const COMMAND_LIMIT = "30";
+/** Names of settings, which tests choose themselves, and of the variable that names the binary. */
+const SETTING =
+  /^(SERVER|GRPC|REDIS|BREAKER|CACHE|BROKER|AUTH|METRICS|LOG|TRACING|OTEL)_|^[A-Z_]+_SERVICE_/;
+
+export type Settings = Readonly<Record<string, string>>;
+
+/** Settings for a service of this machine alone, on free ports. */
+export function memorySettings(): Record<string, string> {
+  return { ...localSettings(), CACHE_BACKEND: "memory" };
+}
+
+/** The same, over Redis at `addresses`. */
+export function redisSettings(addresses: readonly string[]): Record<string, string> {
+  return { ...localSettings(), REDIS_ADDRESSES: addresses.join(",") };
+}
+
+function localSettings(): Record<string, string> {
+  return {
+    AUTH_ENABLED: "false",
+    SERVER_HOST: "127.0.0.1",
+    ...freePorts(),
+    SERVER_DRAIN_DELAY: "0s",
+  };
+}
+
+/** Two different ports that nothing listens on. */
+export function freePorts(): { SERVER_HTTP_PORT: string; SERVER_GRPC_PORT: string } {
+  const httpPort = freePort();
+  let grpcPort = freePort();
+  while (grpcPort === httpPort) grpcPort = freePort();
+  return { SERVER_HTTP_PORT: `${httpPort}`, SERVER_GRPC_PORT: `${grpcPort}` };
+}
+
+/** One line of the service's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** The program as a user starts it: the task of deno.json, or what CACHE_SERVICE_BINARY names. */
+export class ServiceProcess implements AsyncDisposable {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly #process: ServerProcess;
+
+  private constructor(task: "start" | "dev", settings: Settings) {
+    this.httpPort = Number(settings.SERVER_HTTP_PORT);
+    this.grpcPort = Number(settings.SERVER_GRPC_PORT);
+    this.#process = new ServerProcess("env", { args: inCleanEnv(taskCommand(task), settings) });
+  }
+
+  /** Starts it and waits until it is ready; `settings` name both ports. */
+  static async start(
+    settings: Settings,
+    { task = "start" }: { readonly task?: "start" | "dev" } = {},
+  ): Promise<ServiceProcess> {
+    const service = new ServiceProcess(task, settings);
+    await service.#process.whenReady(async () => await service.readyStatus() === 200, {
+      deadlineMs: READY_DEADLINE_MS,
+    });
+    return service;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  get grpcAddress(): string {
+    return `127.0.0.1:${this.grpcPort}`;
+  }
+
+  /** How the process ended, once it has. */
+  get ended(): Promise<Deno.CommandStatus> {
+    return this.#process.ended;
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#process.signal(signal);
+  }
+
+  /** The HTTP status of the readiness probe. */
+  async readyStatus(): Promise<number> {
+    const response = await fetch(`${this.origin}/ready`, { headers: { connection: "close" } });
+    await response.body?.cancel();
+    return response.status;
+  }
+
+  async health(): Promise<Record<string, unknown>> {
+    return await (await fetch(`${this.origin}/health`)).json();
+  }
+
+  /** All that it has written so far, to stdout and stderr. */
+  output(): string {
+    return Deno.readTextFileSync(`${this.#process.folder}/output.log`);
+  }
+
+  /** The complete lines that it has written; throws if one is not JSON. */
+  logLines(): LogLine[] {
+    return this.output().split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  }
+
+  /** Waits for a log line with `message`. */
+  logged(message: string): Promise<LogLine> {
+    return waitFor(() => this.logLines().find((line) => line.message === message), {
+      deadlineMs: LOG_DEADLINE_MS,
+      what: `the log line ${JSON.stringify(message)}`,
+    });
+  }
+
+  /** Ends it by SIGTERM, or after 5 s by force, and forgets its output. */
+  stop(): Promise<void> {
+    return this.#process.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** How a command ended, and what it wrote. */
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly elapsedMs: number;
+}
+
+/** Runs `cache-service …args` to its end. */
+export async function runCommand(
+  args: readonly string[],
+  settings: Settings = {},
+): Promise<CommandResult> {
+  const startedAt = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command("timeout", {
+    args: [COMMAND_LIMIT, "env", ...inCleanEnv(command(args), settings)],
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return {
+    code,
+    stdout: text.decode(stdout),
+    stderr: text.decode(stderr),
+    elapsedMs: performance.now() - startedAt,
+  };
+}
+
+/** `cache-service …args`, with the permissions of the task that serves. */
+function command(args: readonly string[]): string[] {
+  return [...taskCommand("start").slice(0, -1), ...args];
+}
+
+function taskCommand(task: "start" | "dev"): string[] {
+  const binary = Deno.env.get("CACHE_SERVICE_BINARY");
+  if (binary !== undefined) return [binary, task === "dev" ? "dev" : "serve"];
+  const { tasks } = JSON.parse(Deno.readTextFileSync(DENO_JSON));
+  const words: string[] = tasks[task].split(" ");
+  const paths: Record<string, string> = { "deno": Deno.execPath(), "main.ts": MAIN };
+  return words.map((word) => paths[word] ?? word);
+}
+
+/** Arguments for `env`: the command with `settings`, and with no setting of the test runner. */
+function inCleanEnv(command: readonly string[], settings: Settings): string[] {
+  const inherited = Object.keys(Deno.env.toObject()).filter((name) => SETTING.test(name));
+  return [
+    ...inherited.flatMap((name) => ["-u", name]),
+    ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+    ...command,
+  ];
+}
