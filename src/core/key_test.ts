@@ -61,8 +61,9 @@ Deno.test("no message about a key holds the key", () => {
 });
 
 Deno.test("no two pairs of namespace and key share a store key", () => {
-  const namespace = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,5}$/);
-  const key = fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom("a", ":", ".", "é") });
+  // Few letters and short texts, so that a separator which does not separate is found.
+  const namespace = fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom("a", "b") });
+  const key = fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom("a", "b", ":") });
   fc.assert(
     fc.property(namespace, key, namespace, key, (n1, k1, n2, k2) => {
       assert.equal(storeKey(n1, k1) === storeKey(n2, k2), n1 === n2 && k1 === k2);

@@ -14,20 +14,25 @@ onLegs(
     let round = 0;
     await fc.assert(
       fc.asyncProperty(
-        fc.uniqueArray(namespaces, { minLength: 2, maxLength: 2 }),
-        fc.oneof(keys, fc.tuple(namespaces, keys).map(([name, key]) => `${name}:${key}`)),
+        fc.stringMatching(/^[A-Za-z0-9._-]{1,8}$/),
+        keys,
+        fc.constantFrom("", ":", "/"),
         values,
-        async ([own = "", other = ""], key, value) => {
-          const suffix = `_${round++}`;
-          const [mine, theirs] = [own + suffix, other + suffix];
-          await driver.set({ namespace: mine, key, value });
+        async (extra, key, separator, value) => {
+          // One name begins with the other, and what it has more stands in the other's key.
+          const mine = `n${round++}`;
+          const theirs = mine + extra;
+          const myKeys = [key, extra + key, extra + separator + key];
+          for (const each of myKeys) await driver.set({ namespace: mine, key: each, value });
           assert.equal((await driver.get(theirs, key)).found, false);
           assert.deepEqual((await driver.batchGet(theirs, [key])).missingKeys, [key]);
           assert.equal((await driver.delete(theirs, key)).deleted, false);
           await driver.set({ namespace: theirs, key, value: Uint8Array.of(1, 2, 3) });
-          const read = await driver.get(mine, key);
-          assert(read.found);
-          assert.deepEqual(new Uint8Array(read.value), value);
+          for (const each of myKeys) {
+            const read = await driver.get(mine, each);
+            assert(read.found);
+            assert.deepEqual(new Uint8Array(read.value), value);
+          }
         },
       ),
       propertyOptions({ numRuns: Math.min(numRuns, 100) }),
