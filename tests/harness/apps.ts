@@ -40,7 +40,7 @@ export async function startTestApp(
     grpcAddress,
     rest,
     grpc,
-    async [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose](): Promise<void> {
       grpc.close();
       await app.drain();
     },
