@@ -1,0 +1,216 @@
+import type { Verifier } from "../auth/verifier.ts";
+import type { CacheService } from "../cache/cache_service.ts";
+import type { Call } from "../cache/call.ts";
+import type { BatchGetResult, Bytes, Hit, KeyRequest } from "../cache/operations.ts";
+import type { Clock } from "../core/clock.ts";
+import { CacheError } from "../core/errors.ts";
+import type { Limits } from "../core/limits.ts";
+import type { MemoryBudget } from "../core/memory_budget.ts";
+import { type BodyOptions, withBody } from "./body.ts";
+import { type BodyLimits, bodyLimits } from "./body_limits.ts";
+import {
+  type Answer,
+  type Exchange,
+  type Handler,
+  jsonAnswer,
+  type Methods,
+  methodsOf,
+} from "./exchange.ts";
+import { parseJsonBody } from "./json_body.ts";
+import { bodyKind, prefersRaw } from "./media_type.ts";
+import { missAnswer } from "./problem.ts";
+import { type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
+import { batchGetBody, batchSetBody, setBody } from "./schemas.ts";
+import { writeQuery } from "./write_query.ts";
+
+/** What the cache routes are built from. */
+export interface CacheRouteParts {
+  readonly service: CacheService;
+  readonly verifier: Verifier;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly budget: MemoryBudget;
+}
+
+type CacheHandler = (exchange: Exchange, call: Call) => Promise<Answer>;
+
+/** The handlers of each cache route. */
+export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute, Methods>> {
+  const handlers = new CacheHandlers(parts);
+  const verified = (handler: CacheHandler): Handler => (exchange) => {
+    const authorization = exchange.request.headers.get("authorization") ?? undefined;
+    const principal = parts.verifier.verify(authorization);
+    const { deadlineMs } = exchange;
+    if (!(principal instanceof Promise)) return handler(exchange, { principal, deadlineMs });
+    return principal.then((principal) => handler(exchange, { principal, deadlineMs }));
+  };
+  return {
+    "key": methodsOf({
+      GET: verified((exchange, call) => handlers.get(exchange, call)),
+      PUT: verified((exchange, call) => handlers.put(exchange, call)),
+      DELETE: verified((exchange, call) => handlers.delete(exchange, call)),
+    }),
+    "batch/get": methodsOf({
+      POST: verified((exchange, call) => handlers.batchGet(exchange, call)),
+    }),
+    "batch/set": methodsOf({
+      POST: verified((exchange, call) => handlers.batchSet(exchange, call)),
+    }),
+  };
+}
+
+const JSON_ONLY = ["json"] as const;
+const JSON_OR_RAW = ["json", "raw"] as const;
+
+class CacheHandlers {
+  readonly #parts: CacheRouteParts;
+  readonly #bodyLimits: BodyLimits;
+
+  constructor(parts: CacheRouteParts) {
+    this.#parts = parts;
+    this.#bodyLimits = bodyLimits(parts.limits);
+  }
+
+  async get(exchange: Exchange, call: Call): Promise<Answer> {
+    const result = await this.#parts.service.get(keyRequest(exchange), call);
+    if (!result.found) return missAnswer(exchange.correlationId, result);
+    const headers = headersOf(result);
+    headers["X-Cache-Source"] = result.source;
+    if (!prefersRaw(exchange.request.headers.get("accept"))) {
+      return jsonAnswer(hitJson(result), { headers });
+    }
+    headers["Content-Type"] = "application/octet-stream";
+    headers["X-Cache-TTL"] = `${result.ttlSeconds}`;
+    return { status: 200, headers, body: result.value };
+  }
+
+  put(exchange: Exchange, call: Call): Promise<Answer> {
+    const { request } = exchange;
+    const target = keyRequest(exchange);
+    const query = writeQuery(request.url);
+    const kind = bodyKind(request.headers, JSON_OR_RAW);
+    return withBody(request, async (body) => {
+      const { value, ttl_seconds, encrypt } = kind === "json"
+        ? parseJsonBody(setBody, body)
+        : { value: body };
+      const result = await this.#parts.service.set({
+        ...target,
+        value,
+        ttlSeconds: ttl_seconds ?? query.ttlSeconds ?? 0,
+        encrypt: encrypt ?? query.encrypt ?? false,
+      }, call);
+      return jsonAnswer(`{"success":true${degradedJson(result)}}`, { headers: headersOf(result) });
+    }, this.#reading(exchange, { body: kind, tooLarge: "value_too_large" }));
+  }
+
+  async delete(exchange: Exchange, call: Call): Promise<Answer> {
+    const result = await this.#parts.service.delete(keyRequest(exchange), call);
+    return jsonAnswer(`{"deleted":${result.deleted}${degradedJson(result)}}`, {
+      headers: headersOf(result),
+    });
+  }
+
+  batchGet(exchange: Exchange, call: Call): Promise<Answer> {
+    const { request } = exchange;
+    const { namespace } = segments(exchange);
+    bodyKind(request.headers, JSON_ONLY);
+    return withBody(request, async (body) => {
+      const { keys } = parseJsonBody(batchGetBody, body);
+      const result = await this.#parts.service.batchGet({ namespace, keys }, call);
+      return jsonAnswer(batchGetJson(result), { headers: headersOf(result) });
+    }, this.#reading(exchange, { body: "batchGet", tooLarge: "batch_too_large" }));
+  }
+
+  batchSet(exchange: Exchange, call: Call): Promise<Answer> {
+    const { request } = exchange;
+    const { namespace } = segments(exchange);
+    bodyKind(request.headers, JSON_ONLY);
+    return withBody(request, async (body) => {
+      const { entries, ttl_seconds = 0, encrypt = false } = parseJsonBody(batchSetBody, body);
+      const result = await this.#parts.service.batchSet(
+        { namespace, entries, ttlSeconds: ttl_seconds, encrypt },
+        call,
+      );
+      const { success, storedCount } = result;
+      return jsonAnswer(
+        `{"success":${success},"stored_count":${storedCount}${degradedJson(result)}}`,
+        { headers: headersOf(result) },
+      );
+    }, this.#reading(exchange, { body: "batchSet", tooLarge: "batch_too_large" }));
+  }
+
+  #reading(
+    { deadlineMs }: Exchange,
+    { body, tooLarge }: {
+      readonly body: keyof BodyLimits;
+      readonly tooLarge: BodyOptions["tooLarge"];
+    },
+  ): BodyOptions {
+    const { clock, budget } = this.#parts;
+    return { clock, budget, deadlineMs, maxBytes: this.#bodyLimits[body], tooLarge };
+  }
+}
+
+function keyRequest(exchange: Exchange): KeyRequest {
+  const { namespace, key: segment } = segments(exchange);
+  const key = decodeSegment(segment);
+  if (key === undefined) {
+    throw new CacheError("invalid_key", "The key in the path is not percent-encoded UTF-8.");
+  }
+  if (key === "." || key === "..") {
+    throw new CacheError(
+      "invalid_key",
+      "A key of one or two dots cannot be named by a path; a batch or gRPC reaches it.",
+    );
+  }
+  return { namespace, key };
+}
+
+/** The decoded namespace and the raw key of a path that `cacheTarget` has taken. */
+function segments({ path }: Exchange): KeyRequest {
+  const target = cacheTarget(path);
+  const namespace = target && decodeSegment(target.namespace);
+  if (target === undefined || namespace === undefined) {
+    throw new CacheError(
+      "invalid_namespace",
+      "The namespace in the path is not percent-encoded UTF-8.",
+    );
+  }
+  return { namespace, key: target.key };
+}
+
+function headersOf(result: { degraded: boolean; version?: string }): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (result.version !== undefined) headers["X-Cache-Version"] = result.version;
+  if (result.degraded) headers["X-Cache-Degraded"] = "true";
+  return headers;
+}
+
+function degradedJson({ degraded }: { readonly degraded: boolean }): string {
+  return degraded ? ',"degraded":true' : "";
+}
+
+function hitJson(hit: Hit): string {
+  return `{"found":true,"value":"${hit.value.toBase64()}","source":"${hit.source}",` +
+    `"ttl_seconds":${hit.ttlSeconds}${degradedJson(hit)}}`;
+}
+
+/** Written as text: an object would need care for keys such as `__proto__`. */
+function batchGetJson(result: BatchGetResult): string {
+  const values = membersJson(result.values, (value: Bytes) => value.toBase64());
+  const errors = result.errors.size === 0
+    ? ""
+    : `,"errors":${membersJson(result.errors, (code) => code)}`;
+  return `{"values":${values},"missing_keys":${JSON.stringify(result.missingKeys)}${errors}` +
+    `${degradedJson(result)}}`;
+}
+
+/** A JSON object; `textOf` gives text that needs no escaping. */
+function membersJson<T>(members: ReadonlyMap<string, T>, textOf: (member: T) => string): string {
+  let json = "{";
+  for (const [key, member] of members) {
+    if (json.length > 1) json += ",";
+    json += `${JSON.stringify(key)}:"${textOf(member)}"`;
+  }
+  return `${json}}`;
+}

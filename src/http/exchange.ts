@@ -1,0 +1,42 @@
+/** One request on its way through the routes. */
+export interface Exchange {
+  readonly request: Request;
+  /** From `rawPath`. */
+  readonly path: string;
+  readonly correlationId: string;
+  /** Monotonic milliseconds after which the request is given up. */
+  readonly deadlineMs: number;
+}
+
+/** What a handler answers. The headers that every answer has are added later, to this object. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+/** Answers a request, or throws what `problemAnswer` turns into an answer. */
+export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
+
+type Method = "GET" | "PUT" | "DELETE" | "POST";
+
+/** The handlers of one route by method. */
+export type Methods = ReadonlyMap<string, Handler>;
+
+/** The handlers of one route; GET answers HEAD as well, without a body. */
+export function methodsOf(handlers: Readonly<Partial<Record<Method, Handler>>>): Methods {
+  const methods = new Map<string, Handler>(Object.entries(handlers));
+  const get = methods.get("GET");
+  if (get !== undefined) methods.set("HEAD", get);
+  return methods;
+}
+
+/** An answer of JSON text. */
+export function jsonAnswer(
+  body: string,
+  options: { readonly status?: number; readonly headers?: Record<string, string> } = {},
+): Answer {
+  const { status = 200, headers = {} } = options;
+  headers["Content-Type"] = "application/json";
+  return { status, headers, body };
+}
