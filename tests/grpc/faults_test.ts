@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { compressionAlgorithms, status } from "@grpc/grpc-js";
 import { CacheError } from "../../src/core/errors.ts";
+import type { StoreWrite, WriteOutcome } from "../../src/core/store.ts";
 import { codeOf, failureOf, slowStore, startServer, TestClient, withServer } from "./harness.ts";
 
 const N = { namespace: "n" };
@@ -178,6 +179,25 @@ Deno.test("a call stops waiting for the store at its deadline, the caller's or t
   assert.equal(calls(), 2);
   assert.equal(server.budget.usedBytes, 0);
   release();
+});
+
+Deno.test("a write knows its caller's deadline", async () => {
+  const { store } = slowStore();
+  const deadlines: number[] = [];
+  const watched = {
+    ...store,
+    write: (write: StoreWrite): Promise<WriteOutcome> => {
+      deadlines.push(write.deadlineMs - performance.now());
+      return store.write(write);
+    },
+  };
+  await using server = await startServer({ store: watched });
+  using client = new TestClient(server.address);
+  await client.call("Set", { ...N, key: "k" }, { deadlineMs: 2_000 });
+  await client.call("Set", { ...N, key: "k" });
+  const [short = NaN, long = NaN] = deadlines;
+  assert.ok(short > 0 && short <= 2_000, `${short}`);
+  assert.ok(long > 2_000 && long <= 10_000, `${long}`);
 });
 
 Deno.test("a cancelled call gives back its memory at once, and the server goes on", async () => {

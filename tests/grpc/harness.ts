@@ -161,10 +161,17 @@ schema.resolveAll();
 export class TestClient implements Disposable {
   readonly #client: grpc.Client;
 
-  constructor(address: string, options: grpc.ClientOptions = {}) {
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+  constructor(
+    address: string,
+    { credentials = grpc.credentials.createInsecure(), ...options }: grpc.ClientOptions & {
+      readonly credentials?: grpc.ChannelCredentials;
+    } = {},
+  ) {
+    this.#client = new grpc.Client(address, credentials, {
       "grpc.max_receive_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,
+      // The library stops no timer of its backoff, so they have to be short.
+      "grpc.initial_reconnect_backoff_ms": 1,
       ...options,
     });
   }

@@ -1,0 +1,59 @@
+import type grpc from "@grpc/grpc-js";
+import type protobuf from "protobufjs";
+import { asCacheError, CacheError } from "../core/errors.ts";
+import { CORRELATION_KEY, errorStatus, metadataValue } from "./call_envelope.ts";
+import { type Decoded, methodCodec } from "./codec.ts";
+import type { Handler, Handlers, Method, RequestOf, ResponseOf } from "./service.ts";
+
+/** Makes `server` answer `cache.v1.CacheService` by `handlers`. */
+export function registerCache(
+  server: grpc.Server,
+  { handlers, schema }: { readonly handlers: Handlers; readonly schema: protobuf.Root },
+): void {
+  const register = <M extends Method>(name: M): void => {
+    const codec = methodCodec<RequestOf<M>, ResponseOf<M>>(schema, {
+      service: "cache.v1.CacheService",
+      name,
+    });
+    server.register(codec.path, unary(handlers[name]), codec.encode, codec.decode, "unary");
+  };
+  register("Get");
+  register("Set");
+  register("Delete");
+  register("BatchGet");
+  register("BatchSet");
+  register("Health");
+}
+
+/** A handler as grpc-js calls it. */
+function unary<Request, Response>(
+  handler: Handler<Request, Response>,
+): grpc.handleUnaryCall<Decoded<Request>, Response> {
+  return (call, callback) => {
+    const { metadata, request } = call;
+    if (request instanceof CacheError) {
+      callback(errorStatus(request));
+      return;
+    }
+    const caller = new AbortController();
+    let answered = false;
+    // The library says "cancelled" after every call, also after one that was answered.
+    call.once("cancelled", () => {
+      if (!answered) caller.abort();
+    });
+    const info = {
+      metadata: (name: string) => metadataValue(metadata, name),
+      correlationId: metadataValue(metadata, CORRELATION_KEY) ?? "",
+      timeoutMs: Number(call.getDeadline()) - Date.now(),
+      signal: caller.signal,
+      requestBytes: request.bytes,
+    };
+    handler(request.message, info).then((response) => {
+      answered = true;
+      callback(null, response);
+    }, (error) => {
+      answered = true;
+      callback(errorStatus(asCacheError(error)));
+    });
+  };
+}
