@@ -69,14 +69,15 @@ async function run(
   onStarted(config, app);
 
   logger.info("draining", { signal: await signals.first });
-  const ended = await Promise.race([app.drain(), signals.second]);
+  const clean = await Promise.race([app.drain(), signals.second.then(() => undefined)]);
   signals.close();
-  if (ended === true) {
-    logger.info("stopped");
-    return EXIT.done;
+  if (clean === undefined) {
+    logger.error("stopped at once by a second signal");
+    return EXIT.failed;
   }
-  logger.error("stopped with calls cut off", { reason: ended === false ? "timeout" : ended });
-  return EXIT.failed;
+  if (clean) logger.info("stopped");
+  else logger.error("stopped with calls cut off at the graceful timeout");
+  return EXIT.done;
 }
 
 /** The signals that end the service: the first asks, the second insists. */
