@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { CacheError } from "../../src/core/errors.ts";
+import { Lifecycle, type Phase } from "../../src/core/lifecycle.ts";
+import { waitFor } from "../support/wait_for.ts";
 import { failureOf, startServer, TestClient, withServer } from "./harness.ts";
 
 const SERVING = 1;
@@ -43,6 +45,34 @@ Deno.test("a watch hears of the draining and ends with the server", async () => 
     } else await Promise.race([server.shutdown(), Promise.resolve()]);
   }
   assert.deepEqual(seen, [SERVING, NOT_SERVING]);
+});
+
+class CountingLifecycle extends Lifecycle {
+  listeners = 0;
+
+  override onChange(listener: (phase: Phase) => void): () => void {
+    const stop = super.onChange(listener);
+    this.listeners++;
+    return () => {
+      this.listeners--;
+      stop();
+    };
+  }
+}
+
+Deno.test("a cancelled watch is forgotten", async () => {
+  const lifecycle = new CountingLifecycle();
+  await using server = await startServer({ lifecycle });
+  using client = new TestClient(server.address);
+  const watch = client.watch("");
+  await assert.rejects(async () => {
+    for await (const _ of watch) {
+      assert.equal(lifecycle.listeners, 1);
+      watch.cancel();
+    }
+  }, { code: status.CANCELLED });
+  const forgotten = (): boolean => lifecycle.listeners === 0;
+  await waitFor(forgotten, { deadlineMs: 5_000, what: "the watcher to be forgotten" });
 });
 
 Deno.test("a watch of an unknown service stays open until it is cancelled", () =>

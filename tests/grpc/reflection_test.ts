@@ -32,8 +32,8 @@ Deno.test("reflection lists the services and describes maps as clients in Go dem
   assert.match(services, /grpc\.health\.v1\.Health/);
   const description = await reflect(server.address, DESCRIBE);
   assert.match(description, /ttl_seconds/);
-  assert.match(description, /EntriesEntry/);
-  assert.match(description, /ErrorsEntry/);
+  // Once as the field's type, once as the name of the message.
+  assert.equal(description.match(/EntriesEntry/g)?.length, 2);
 });
 
 Deno.test("reflection is not served unless it is wanted", async () => {
