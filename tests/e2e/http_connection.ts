@@ -6,6 +6,11 @@ export interface HttpAnswer {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
+/** Whether the server says that it closes the connection after this answer. */
+export function endsConnection({ headers }: HttpAnswer): boolean {
+  return (headers.get("connection") ?? "").split(",").some((option) => option.trim() === "close");
+}
+
 /** What a request has besides method and path. */
 export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,23 +38,21 @@ export class HttpConnection implements Disposable {
 
   /** Sends a whole request and waits for its answer. */
   async exchange(method: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
-    const { headers = {}, body = "" } = request;
-    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-    await this.sendHead(`${method} ${path}`, { ...headers, "Content-Length": `${bytes.length}` });
-    if (bytes.length > 0) await this.send(bytes);
+    const body = bytesOf(request.body ?? "");
+    const length = method === "GET" ? {} : { "Content-Length": `${body.length}` };
+    const head = headOf(`${method} ${path}`, { ...request.headers, ...length });
+    await this.send(joined(head, body));
     return await this.answer();
   }
 
   /** Sends the request line and the headers; `line` is method and path. */
   async sendHead(line: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-    const fields = Object.entries({ Host: "127.0.0.1", ...headers })
-      .map(([name, value]) => `${name}: ${value}\r\n`);
-    await this.send(`${line} HTTP/1.1\r\n${fields.join("")}\r\n`);
+    await this.send(headOf(line, headers));
   }
 
   /** Sends bytes as they are; rejects where the server has closed the connection. */
   async send(data: string | Uint8Array): Promise<void> {
-    let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    let rest = bytesOf(data);
     while (rest.length > 0) rest = rest.subarray(await this.#tcp.write(rest));
   }
 
@@ -88,10 +91,7 @@ export class HttpConnection implements Disposable {
     const chunk = new Uint8Array(64 * 1024);
     const count = await this.#tcp.read(chunk);
     if (count === null) throw new Error("the connection ended before the answer was complete");
-    const joined = new Uint8Array(this.#unread.length + count);
-    joined.set(this.#unread);
-    joined.set(chunk.subarray(0, count), this.#unread.length);
-    this.#unread = joined;
+    this.#unread = joined(this.#unread, chunk.subarray(0, count));
   }
 
   #take(length: number): Uint8Array<ArrayBuffer> {
@@ -99,6 +99,23 @@ export class HttpConnection implements Disposable {
     this.#unread = this.#unread.slice(length);
     return taken;
   }
+}
+
+function headOf(line: string, headers: Readonly<Record<string, string>>): Uint8Array {
+  const fields = Object.entries({ Host: "127.0.0.1", ...headers })
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  return bytesOf(`${line} HTTP/1.1\r\n${fields.join("")}\r\n`);
+}
+
+function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
 
 /** The index after the empty line, or -1. */

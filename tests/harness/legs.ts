@@ -62,15 +62,9 @@ const LEGS: Readonly<Record<LegName, (name: string, check: Check) => void>> = {
 
 /** Registers a test against a whole service in this process. */
 function appTest(name: string, check: (app: TestApp) => Promise<void>): void {
-  Deno.test({
-    name,
-    // A drained grpc-js server leaves an idle timer behind, which ends with the process.
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn(): Promise<void> {
-      await using app = await startTestApp();
-      await check(app);
-    },
+  Deno.test(name, async () => {
+    await using app = await startTestApp();
+    await check(app);
   });
 }
 
