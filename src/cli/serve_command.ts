@@ -80,7 +80,13 @@ async function run(
   return EXIT.done;
 }
 
-/** The signals that end the service: the first asks, the second insists. */
+/**
+ * A signal that comes so soon after the first is the same one: a terminal signals the whole process
+ * group, and a task runner passes on what it received.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/** The signals that end the service: the first asks, a later one insists. */
 class StopSignals {
   readonly #first = Promise.withResolvers<Deno.Signal>();
   readonly #second = Promise.withResolvers<Deno.Signal>();
@@ -88,7 +94,7 @@ class StopSignals {
     signal,
     listener: () => this.#received(signal),
   }));
-  #count = 0;
+  #askedAtMs: number | undefined;
 
   constructor() {
     for (const { signal, listener } of this.#listeners) Deno.addSignalListener(signal, listener);
@@ -107,6 +113,10 @@ class StopSignals {
   }
 
   #received(signal: Deno.Signal): void {
-    (this.#count++ === 0 ? this.#first : this.#second).resolve(signal);
+    const nowMs = performance.now();
+    if (this.#askedAtMs === undefined) {
+      this.#askedAtMs = nowMs;
+      this.#first.resolve(signal);
+    } else if (nowMs - this.#askedAtMs >= SAME_SIGNAL_MS) this.#second.resolve(signal);
   }
 }

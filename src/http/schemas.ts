@@ -54,9 +54,9 @@ const entries = z.custom<object>(
   return entries;
 }).meta({ type: "object", additionalProperties: BASE64_JSON });
 
-const ttlSeconds = z.int({ error: TTL_RULE })
-  .min(0, { error: TTL_RULE })
-  .max(MAX_TTL_SECONDS, { error: TTL_RULE });
+/** Numbers outside the range are left to the service, which refuses them in the same words as gRPC. */
+const ttlSeconds = z.number({ error: TTL_RULE })
+  .meta({ type: "integer", minimum: 0, maximum: MAX_TTL_SECONDS });
 
 const writeOptions = {
   ttl_seconds: ttlSeconds.optional(),

@@ -65,7 +65,15 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         SERVER_DRAIN_DELAY: "10m",
       });
       service.signal(signal);
+      // A terminal and a task runner may both pass on one signal: that is no second one.
+      service.signal(signal);
       await untilNotReady(service);
+      const askedAtMs = performance.now();
+      await waitFor(() => performance.now() - askedAtMs > 600, {
+        deadlineMs: 5000,
+        what: "the time in which a signal counts as the same",
+      });
+      assert.equal((await service.health()).healthy, false);
       service.signal(signal);
       assert.equal(await exitCode(service), 1);
     },
