@@ -3,6 +3,8 @@ const LOWEST = 10_000;
 // 10,000 below its end, so that a Redis Cluster's bus port is outside that range too.
 const HIGHEST = 21_999;
 const ATTEMPTS = 200;
+/** `fetch` refuses it (https://fetch.spec.whatwg.org/#port-blocking), the only one of the range. */
+const BLOCKED = 10_080;
 
 function isFree(port: number): boolean {
   try {
@@ -21,6 +23,7 @@ function isFree(port: number): boolean {
 export function freePort(options: { readonly also?: readonly number[] } = {}): number {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
+    if (port === BLOCKED) continue;
     if ([0, ...options.also ?? []].every((distance) => isFree(port + distance))) return port;
   }
   throw new Error(`found no free port between ${LOWEST} and ${HIGHEST} in ${ATTEMPTS} attempts`);

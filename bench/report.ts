@@ -1,0 +1,193 @@
+import type { Result, RoundPlan, Target } from "./contest.ts";
+import { IN_FLIGHT } from "./load.ts";
+import type { Machine } from "./machine.ts";
+import type { Round } from "./measure.ts";
+import { LOAD_CORE, SERVER_CORE } from "./processor.ts";
+import type { Resting } from "./resting.ts";
+import type { Api } from "./servers.ts";
+import { type Spread, spread } from "./statistics.ts";
+
+/** Everything that a run found out; docs/benchmarks.json holds it as it is. */
+export interface Report {
+  readonly machine: Machine;
+  readonly plan: RoundPlan;
+  /** What each workload's name stands for. */
+  readonly workloads: Readonly<Record<string, string>>;
+  readonly results: readonly Result[];
+  readonly resting: readonly Resting[];
+}
+
+const TITLES: Readonly<Record<Api, string>> = { rest: "REST", grpc: "gRPC" };
+const CEILINGS: Readonly<Record<Api, string>> = {
+  rest: "a bare `Deno.serve`",
+  grpc: "bare grpc-js",
+};
+const TARGETS: Readonly<Record<Target, string>> = {
+  ceiling: "ceiling",
+  memory: "service, memory",
+  redis: "service, Redis",
+  hono: "Hono + ioredis",
+  webdis: "webdis",
+};
+/** With the core of the generator this busy, the server might have done more. */
+const FULL_CORE = 0.9;
+
+/** The report as Markdown, ratios first. */
+export function markdown(report: Report): string {
+  const apis = (["rest", "grpc"] as const).filter((api) =>
+    report.results.some((result) => result.api === api)
+  );
+  const sections = [
+    "# Benchmarks",
+    introduction(report),
+    "## Ratios",
+    ...apis.flatMap((
+      api,
+    ) => [ceilingRatios(report, api), ...(api === "rest" ? [peers(report)] : [])]),
+    "## Figures",
+    legend(report.plan),
+    ...apis.map((api) => figures(report, api)),
+    ...(report.resting.length === 0 ? [] : ["## At rest", resting(report)]),
+  ];
+  return sections.join("\n\n") + "\n";
+}
+
+function introduction({ machine, plan, results }: Report): string {
+  const hasWebdis = results.some(({ target }) => target === "webdis");
+  return [
+    `Written by \`deno task bench\` on ${machine.date} at commit \`${machine.commit}\`: ` +
+    `${machine.processor}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.kernel}, ` +
+    `Deno ${machine.deno}, Redis ${machine.redis}; load average before: ` +
+    `${machine.loadBefore.toFixed(2)}.`,
+    `The server has core ${SERVER_CORE} for itself; the load generator and Redis share core ` +
+    `${LOAD_CORE}. Each of ${plan.rounds} rounds gives each server ${plan.roundSeconds} s in turn, ` +
+    `${IN_FLIGHT} calls in flight. Shown are the median and, in brackets, the range of the rounds. ` +
+    `Ratios are taken within a round, where both met the same machine: of requests/s, and, after ` +
+    `"CPU", of the processor time that a request takes, so that more is better in both. The latter ` +
+    `depends least on what else ran. Trust ratios before figures.`,
+    "Not yet part of the service, and so not of these figures: identity (`AUTH_ENABLED=false`), " +
+    "metrics, traces, a log line for each call, the near cache. All of them will cost something, or " +
+    "save something, when they come.",
+    [
+      "- **ceiling**: `Deno.serve`, or grpc-js, that reads the request and repeats an answer " +
+      "recorded from the service, headers included; no routes, no JSON, no protobuf.",
+      "- **Hono + ioredis**: the same routes on one pipelining connection, and nothing else: no " +
+      "limits, timeouts, versions or order of writes.",
+      hasWebdis
+        ? "- **webdis**: Redis over HTTP in C, one worker; its values are text in base64, and its " +
+          "miss is a 200."
+        : "- **webdis** is missing: it was not installed.",
+    ].join("\n"),
+  ].join("\n\n");
+}
+
+function ceilingRatios(report: Report, api: Api): string {
+  const targets = targetsOf(report, api).filter((target) => target !== "ceiling");
+  const rows = workloadsOf(report, api).map((workload) => [
+    report.workloads[workload] ?? workload,
+    ...targets.map((target) => ratioText(report, { api, workload, target, base: "ceiling" })),
+  ]);
+  return `### ${TITLES[api]}: requests/s as a share of ${CEILINGS[api]}\n\n` +
+    table(["", ...targets.map((target) => TARGETS[target])], rows);
+}
+
+function peers(report: Report): string {
+  const peers = targetsOf(report, "rest").filter((target) =>
+    target === "hono" || target === "webdis"
+  );
+  const rows = workloadsOf(report, "rest").map((workload) => [
+    report.workloads[workload] ?? workload,
+    ...peers.map((base) => ratioText(report, { api: "rest", workload, target: "redis", base })),
+  ]);
+  return "### REST on Redis: requests/s of the service over those of others\n\n" +
+    table(["", ...peers.map((peer) => `÷ ${TARGETS[peer]}`)], rows);
+}
+
+function legend(plan: RoundPlan): string {
+  return `Latencies are those of a saturated server with ${IN_FLIGHT} callers, not of a quiet one. ` +
+    `"CPU/request" is the server's processor time; "busy" gives shares of a core for server, ` +
+    `generator and Redis. In a row marked *, generator and Redis filled their core: the server ` +
+    `could have done more. Where no core is full, other programs took the rest, or the server ` +
+    `waited for its callers. Warm-up: ${plan.warmUpSeconds} s.`;
+}
+
+function figures(report: Report, api: Api): string {
+  const rows = report.results.filter((result) => result.api === api).map((result) => {
+    const { rounds } = result;
+    const busy = (part: "server" | "load" | "redis"): number =>
+      spread(rounds.map((round) => round.busy[part])).median;
+    const full = busy("load") + busy("redis") > FULL_CORE;
+    return [
+      report.workloads[result.workload] ?? result.workload,
+      TARGETS[result.target] + (full ? " *" : ""),
+      spreadText(spread(rounds.map((round) => round.requestsPerSecond)), integer),
+      spreadText(spread(rounds.map((round) => round.p50Ms)), decimal),
+      spreadText(spread(rounds.map((round) => round.p99Ms)), decimal),
+      `${integer(spread(rounds.map((round) => round.serverCpuUs)).median)} µs`,
+      [busy("server"), busy("load"), busy("redis")].map(percent).join(" / "),
+    ];
+  });
+  const head = ["", "server", "requests/s", "p50 ms", "p99 ms", "CPU/request", "busy"];
+  return `### ${TITLES[api]}\n\n${table(head, rows)}`;
+}
+
+function resting({ resting }: Report): string {
+  const rows = resting.map(({ backend, startUpMs, idleBytes }) => [
+    TARGETS[backend],
+    spreadText(startUpMs, integer),
+    `${integer(idleBytes / 2 ** 20)} MiB`,
+  ]);
+  return table(["", "start to first answer, ms", "resident memory when idle"], rows);
+}
+
+function ratioText(
+  report: Report,
+  options: {
+    readonly api: Api;
+    readonly workload: string;
+    readonly target: Target;
+    readonly base: Target;
+  },
+): string {
+  const { api, workload, target, base } = options;
+  const roundsOf = (of: Target): readonly Round[] =>
+    report.results.find((r) => r.api === api && r.workload === workload && r.target === of)
+      ?.rounds ?? [];
+  const rounds = roundsOf(target);
+  const bases = roundsOf(base);
+  const ratio = (of: (round: Round) => number): Spread =>
+    spread(rounds.map((round, i) => bases[i] === undefined ? NaN : of(round) / of(bases[i])));
+  const byRate = ratio((round) => round.requestsPerSecond);
+  const byCpu = ratio((round) => 1 / round.serverCpuUs);
+  return `${spreadText(byRate, decimal)}, CPU ${decimal(byCpu.median)}`;
+}
+
+function targetsOf({ results }: Report, api: Api): Target[] {
+  return [...new Set(results.filter((r) => r.api === api).map(({ target }) => target))];
+}
+
+function workloadsOf({ results }: Report, api: Api): string[] {
+  return [...new Set(results.filter((r) => r.api === api).map(({ workload }) => workload))];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, i) => i === 0 ? "---" : "---:");
+  return [line(head), line(rule), ...rows.map(line)].join("\n");
+}
+
+function spreadText({ median, min, max }: Spread, text: (value: number) => string): string {
+  return `${text(median)} (${text(min)}–${text(max)})`;
+}
+
+function integer(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+function decimal(value: number): string {
+  return value.toFixed(2);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

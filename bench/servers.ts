@@ -1,0 +1,109 @@
+import { fileURLToPath } from "node:url";
+import { freePort } from "../tests/support/free_port.ts";
+import { makeServerFolder, ServerProcess } from "../tests/support/server_process.ts";
+import { SERVER_CORE } from "./processor.ts";
+
+const READY_DEADLINE_MS = 20_000;
+const DENO_RUN = ["run", "--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+
+export type Api = "rest" | "grpc";
+
+/** A program under test, on the core of its own and on loopback. */
+export interface Server extends AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/**
+ * Starts the service as it is shipped, but with identity off, and waits until it is ready; the port
+ * is that of `api`. Without the address of a Redis it keeps its entries in memory.
+ */
+export async function startService(
+  api: Api,
+  options: { readonly redisAddress?: string } = {},
+): Promise<Server> {
+  const { redisAddress } = options;
+  const ports = { rest: freePort(), grpc: freePort() };
+  const server = deno("main.ts", {
+    args: ["serve"],
+    env: {
+      AUTH_ENABLED: "false",
+      SERVER_HOST: "127.0.0.1",
+      SERVER_HTTP_PORT: `${ports.rest}`,
+      SERVER_GRPC_PORT: `${ports.grpc}`,
+      SERVER_DRAIN_DELAY: "0s",
+      // With a near cache most reads would not be reads of Redis.
+      CACHE_LOCAL_CACHE_ENABLED: "false",
+      ...(redisAddress === undefined
+        ? { CACHE_BACKEND: "memory" }
+        : { CACHE_BACKEND: "redis", REDIS_ADDRESSES: redisAddress }),
+    },
+  });
+  return await ready(server, ports[api], async () => {
+    const response = await fetch(`http://127.0.0.1:${ports.rest}/ready`);
+    await response.body?.cancel();
+    return response.ok;
+  });
+}
+
+/** Starts the ceiling of `api`, which repeats what the file `recording` holds. */
+export async function startReplay(api: Api, recording: string): Promise<Server> {
+  const port = freePort();
+  const server = deno(`bench/peers/replay_${api}.ts`, { args: [`${port}`, recording] });
+  return await ready(server, port);
+}
+
+export async function startHonoRedis(redisPort: number): Promise<Server> {
+  const port = freePort();
+  const server = deno("bench/peers/hono_redis.ts", { args: [`${port}`, `${redisPort}`] });
+  return await ready(server, port);
+}
+
+/** Starts webdis, which must be on PATH, with one worker, as it has one core. */
+export async function startWebdis(redisPort: number): Promise<Server> {
+  const port = freePort();
+  const folder = makeServerFolder();
+  const config = {
+    redis_host: "127.0.0.1",
+    redis_port: redisPort,
+    http_host: "127.0.0.1",
+    http_port: port,
+    threads: 1,
+    daemonize: false,
+    verbosity: 0,
+    logfile: `${folder}/webdis.log`,
+  };
+  await Deno.writeTextFile(`${folder}/webdis.json`, JSON.stringify(config));
+  return await ready(pinned(["webdis", "webdis.json"], { folder, removeFolder: true }), port);
+}
+
+function deno(
+  module: string,
+  options: { readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>> },
+): ServerProcess {
+  const { args, ...rest } = options;
+  const path = fileURLToPath(new URL(`../${module}`, import.meta.url));
+  return pinned([Deno.execPath(), ...DENO_RUN, path, ...args], rest);
+}
+
+function pinned(
+  command: readonly string[],
+  options: Omit<ConstructorParameters<typeof ServerProcess>[1], "args">,
+): ServerProcess {
+  return new ServerProcess("taskset", { ...options, args: ["-c", `${SERVER_CORE}`, ...command] });
+}
+
+/** Waits until `isReady`, or else until something listens on the port. */
+async function ready(
+  server: ServerProcess,
+  port: number,
+  isReady: () => Promise<boolean> = () => listens(port),
+): Promise<Server> {
+  await server.whenReady(isReady, { deadlineMs: READY_DEADLINE_MS });
+  return { pid: server.pid, port, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+async function listens(port: number): Promise<boolean> {
+  (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+  return true;
+}
