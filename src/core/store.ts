@@ -1,3 +1,4 @@
+import type { Lease } from "./coherence.ts";
 import type { CacheError } from "./errors.ts";
 import type { Entry } from "./entry.ts";
 import type { Stamp } from "./stamp.ts";
@@ -8,12 +9,24 @@ export type Source = "redis" | "local";
 /** How the connection to a server stands; `disabled` where none is configured. */
 export type ConnectionStatus = "connected" | "connecting" | "disconnected" | "disabled";
 
+/** What reading one key gave. */
+export interface StoreRead {
+  /** The entry, also one that is deleted or expired by its header; nothing when there is none. */
+  readonly entry: Entry | undefined;
+  /**
+   * Under which later changes are reported, as it stood when the command was sent; nothing where
+   * none will be.
+   */
+  readonly lease: Lease | undefined;
+}
+
 /** What reading one key of several gave. */
-export type ReadResult = Entry | CacheError | undefined;
+export type ReadResult = StoreRead | CacheError;
 
 /**
  * How a write meets what is stored. An `ordinary` one always wins: it takes the higher of its own
- * stamp and one above the stored. A `replay` changes nothing unless its stamp is above the stored.
+ * stamp and one above the stored. A `replay` changes nothing unless its stamp is above the stored; its
+ * value is stored as a tombstone when it has expired, or is older than the tombstone TTL.
  */
 export type WriteMode = "ordinary" | "replay";
 
@@ -39,11 +52,23 @@ export type WriteOutcome =
     readonly stamp: Stamp;
     /** Whether a live entry stood there before. */
     readonly replaced: boolean;
+    /** A replay came so late that its value was stored as a tombstone. */
+    readonly isExpired: boolean;
+    /** As for a read. */
+    readonly lease: Lease | undefined;
   }
   /** It arrived after its deadline and changed nothing. */
   | { readonly status: "late" }
   /** A write with the same or a higher stamp is stored; nothing changed. */
-  | { readonly status: "superseded" };
+  | { readonly status: "superseded" }
+  /** The store is away, or could not carry it out. */
+  | {
+    readonly status: "failed";
+    /** `redis_unavailable` or `circuit_open`. */
+    readonly error: CacheError;
+    /** Store time until which it may still land; -Infinity where it certainly was not made. */
+    readonly landsUntilMs: number;
+  };
 
 /** Store time: every time that is stored or compared between replicas is read from it. */
 export interface StoreTime {
@@ -54,8 +79,9 @@ export interface StoreTime {
 }
 
 /**
- * Holds entries by key. Calls reject with `redis_unavailable` when the server cannot be reached or
- * does not answer in time, and with `entry_invalid` when stored bytes are not an entry.
+ * Holds entries by key. Reads reject with `redis_unavailable` when the server cannot be reached or
+ * does not answer in time, with `circuit_open` when it was not asked because it is known to be away,
+ * and with `entry_invalid` when stored bytes are not an entry. Writes say so by their outcome.
  */
 export interface Store {
   /** What an answer out of this store is labelled with. */
@@ -63,8 +89,7 @@ export interface Store {
   readonly time: StoreTime;
   /** The longest that a call takes before it rejects, in milliseconds. */
   readonly timeoutMs: number;
-  /** The entry, also one that is deleted or expired by its header; nothing when there is none. */
-  get(key: string): Promise<Entry | undefined>;
+  get(key: string): Promise<StoreRead>;
   /**
    * The results in the order of `keys`. Rejects with `batch_too_large` when the payloads come to
    * more than `maxBytes`, before holding much more than that in memory.
