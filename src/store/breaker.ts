@@ -21,6 +21,8 @@ export interface BreakerOptions {
 export interface Permit {
   /** The breaker's own note: in which of its eras the call began. */
   era: number;
+  /** Monotonic milliseconds at which it began. */
+  readonly beganAtMs: number;
 }
 
 const SETTLED = -1;
@@ -44,6 +46,8 @@ export class Breaker {
   /** Trial calls let through in this era. */
   #trials = 0;
   #openUntilMs = 0;
+  /** Monotonic milliseconds of the beginning of the latest call or ping that was answered. */
+  #answeredAtMs = -Infinity;
 
   constructor(options: BreakerOptions) {
     this.#options = options;
@@ -63,11 +67,12 @@ export class Breaker {
       if (this.#trials >= this.#options.halfOpenRequests) return undefined;
       this.#trials++;
     }
-    return { era: this.#era };
+    return { era: this.#era, beganAtMs: this.#options.clock.monotonicMs() };
   }
 
   /** The node carried the call out. */
   succeeded(permit: Permit): void {
+    this.#answeredAtMs = Math.max(this.#answeredAtMs, permit.beganAtMs);
     if (!this.#settle(permit)) return;
     this.#failures = 0;
     if (this.#state !== "half-open") return;
@@ -75,7 +80,17 @@ export class Breaker {
     if (this.#successes >= this.#options.successThreshold) this.#change("closed");
   }
 
-  /** The node could not be reached, did not answer in time, or is in no state to serve. */
+  /**
+   * No answer came. It counts unless the node has answered what began later, or at most `graceMs`
+   * earlier: then not the node is broken but a connection, and the calls that hung on it would open
+   * the breaker for everybody.
+   */
+  unanswered(permit: Permit, graceMs: number): void {
+    if (permit.beganAtMs - graceMs < this.#answeredAtMs) this.released(permit);
+    else this.failed(permit);
+  }
+
+  /** The node could not be reached, or is in no state to serve. */
   failed(permit: Permit): void {
     if (!this.#settle(permit)) return;
     this.#failures++;
@@ -88,8 +103,9 @@ export class Breaker {
     if (this.#settle(permit) && this.#state === "half-open") this.#trials--;
   }
 
-  /** The node answered a ping, so that calls may try it before the timeout. */
-  probeAnswered(): void {
+  /** The node answered a ping sent at `sentAtMs` (monotonic), so calls may try it before the timeout. */
+  probeAnswered(sentAtMs: number): void {
+    this.#answeredAtMs = Math.max(this.#answeredAtMs, sentAtMs);
     if (this.#state === "open") this.#change("half-open");
   }
 

@@ -34,7 +34,7 @@ function openBreaker(): Fixture {
 
 function halfOpenBreaker(): Fixture {
   const fixture = openBreaker();
-  fixture.breaker.probeAnswered();
+  fixture.breaker.probeAnswered(0);
   assert.equal(fixture.breaker.state, "half-open");
   return fixture;
 }
@@ -103,10 +103,10 @@ Deno.test("the timeout half-opens on the first call after it", () => {
 
 Deno.test("a ping's answer half-opens at once and changes nothing otherwise", () => {
   const { breaker, transitions } = openBreaker();
-  breaker.probeAnswered();
+  breaker.probeAnswered(0);
   assert.equal(breaker.state, "half-open");
   enter(breaker);
-  breaker.probeAnswered();
+  breaker.probeAnswered(0);
   enter(breaker);
   assert.equal(breaker.enter(), undefined);
   assert.deepEqual(transitions, ["open", "half-open"]);
@@ -114,7 +114,7 @@ Deno.test("a ping's answer half-opens at once and changes nothing otherwise", ()
   const { breaker: closed } = closedBreaker();
   closed.failed(enter(closed));
   closed.failed(enter(closed));
-  closed.probeAnswered();
+  closed.probeAnswered(0);
   assert.equal(closed.state, "closed");
   closed.failed(enter(closed));
   assert.equal(closed.state, "open");
@@ -153,7 +153,7 @@ Deno.test("one failure when half-open opens anew, for the whole timeout", () => 
   assert.equal(breaker.state, "open");
   assert.equal(breaker.retryAfterMs(), OPEN_TIMEOUT_MS);
 
-  breaker.probeAnswered();
+  breaker.probeAnswered(0);
   breaker.succeeded(enter(breaker));
   assert.equal(breaker.state, "half-open", "successes of an earlier trial do not count");
 });
@@ -172,7 +172,7 @@ Deno.test("results of calls from before a change of state do not count", () => {
   settleOne("succeeded");
   assert.equal(breaker.state, "open");
 
-  breaker.probeAnswered();
+  breaker.probeAnswered(0);
   const trials = [enter(breaker), enter(breaker)] as const;
   settleOne("failed");
   settleOne("released");
@@ -189,4 +189,44 @@ Deno.test("results of calls from before a change of state do not count", () => {
   breaker.failed(enter(breaker));
   settleOne("failed");
   assert.equal(breaker.state, "closed");
+});
+
+// Twenty keys travel over one connection; it falls silent, and their calls time out in one tick.
+Deno.test("calls without an answer do not count while later ones on the node are answered", () => {
+  const { breaker, clock } = closedBreaker();
+  const hanging = Array.from({ length: 20 }, () => enter(breaker));
+  clock.advanceSync(1);
+  breaker.succeeded(enter(breaker));
+  for (const permit of hanging) breaker.unanswered(permit, 0);
+  assert.equal(breaker.state, "closed");
+
+  const later = Array.from({ length: 3 }, () => enter(breaker));
+  breaker.probeAnswered(clock.monotonicMs());
+  clock.advanceSync(1);
+  for (const permit of later) breaker.unanswered(permit, 0);
+  assert.equal(breaker.state, "open", "nothing that began later was answered");
+});
+
+Deno.test("a trial without an answer is given back where a later ping was answered", () => {
+  const { breaker, clock } = halfOpenBreaker();
+  const trials = [enter(breaker), enter(breaker)];
+  assert.equal(breaker.enter(), undefined);
+  clock.advanceSync(1);
+  breaker.probeAnswered(clock.monotonicMs());
+  for (const permit of trials) breaker.unanswered(permit, 0);
+  assert.equal(breaker.state, "half-open");
+  breaker.succeeded(enter(breaker));
+  breaker.succeeded(enter(breaker));
+  assert.equal(breaker.state, "closed");
+});
+
+Deno.test("calls that were not sent do not count while the node has just answered others", () => {
+  const { breaker, clock } = closedBreaker();
+  breaker.succeeded(enter(breaker));
+  clock.advanceSync(999);
+  for (let call = 0; call < 5; call++) breaker.unanswered(enter(breaker), 1000);
+  assert.equal(breaker.state, "closed");
+  clock.advanceSync(1);
+  for (let call = 0; call < 3; call++) breaker.unanswered(enter(breaker), 1000);
+  assert.equal(breaker.state, "open");
 });

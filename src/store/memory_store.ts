@@ -3,7 +3,14 @@ import type { Clock } from "../core/clock.ts";
 import { type Entry, isLive, isTombstone } from "../core/entry.ts";
 import { batchAnswerTooLarge } from "../core/errors.ts";
 import { compareStamps, raiseStamp } from "../core/stamp.ts";
-import type { ReadResult, Store, StoreTime, StoreWrite, WriteOutcome } from "../core/store.ts";
+import type {
+  ReadResult,
+  Store,
+  StoreRead,
+  StoreTime,
+  StoreWrite,
+  WriteOutcome,
+} from "../core/store.ts";
 
 /** What an entry takes besides its key and payload: objects, map slots and header, measured. */
 const ENTRY_OVERHEAD_BYTES = 300;
@@ -38,8 +45,8 @@ export class MemoryStore implements Store {
     };
   }
 
-  get(key: string): Promise<Entry | undefined> {
-    return Promise.resolve(this.#read(key));
+  get(key: string): Promise<StoreRead> {
+    return Promise.resolve({ entry: this.#read(key), lease: undefined });
   }
 
   getMany(
@@ -52,7 +59,7 @@ export class MemoryStore implements Store {
       const entry = this.#read(key);
       bytes += entry?.payload.length ?? 0;
       if (bytes > options.maxBytes) return Promise.reject(batchAnswerTooLarge(options.maxBytes));
-      results.push(entry);
+      results.push({ entry, lease: undefined });
     }
     return Promise.resolve(results);
   }
@@ -95,7 +102,8 @@ export class MemoryStore implements Store {
       const expiresAtMs = Math.max(Math.ceil(now), stamp.ms) + this.#tombstoneTtlMs;
       this.#entries.set(key, { ...entry, stamp, expiresAtMs });
     }
-    return { status: "written", stamp, replaced: stored !== undefined && isLive(stored, now) };
+    const replaced = stored !== undefined && isLive(stored, now);
+    return { status: "written", stamp, replaced, isExpired: false, lease: undefined };
   }
 }
 

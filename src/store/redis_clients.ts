@@ -1,6 +1,6 @@
 import { Cluster, Redis } from "ioredis";
 import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/telemetry.ts";
+import type { FailureLog } from "./failure_log.ts";
 
 /** A connection to one server, or connections to all masters of a Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -33,16 +33,15 @@ const SLOTS_REFRESH_INTERVAL_MS = 5000;
  */
 export function openRedisClients(
   options: RedisConnectionOptions,
-  { jitter, logger }: { readonly jitter: () => number; readonly logger: Logger },
+  { jitter, failures }: { readonly jitter: () => number; readonly failures: FailureLog },
 ): RedisClient[] {
   const common = nodeOptions(options, jitter);
   return Array.from({ length: options.poolSize }, () => {
     const client = options.clusterMode
-      ? openCluster(options, common)
+      ? openCluster(options, { redisOptions: common, failures })
       : new Redis({ ...common, ...options.addresses[0], db: options.db });
-    // Without a listener the client would write every failed attempt to the console; the heartbeat
-    // reports what matters: that the connection is lost, and that it is back.
-    client.on("error", (error: unknown) => logger.debug("redis connection failed", { error }));
+    // Without a listener the client would write every failed attempt to the console.
+    client.on("error", (error: unknown) => failures.tell("a redis connection failed", error));
     return client;
   });
 }
@@ -78,10 +77,16 @@ function nodeOptions(options: RedisConnectionOptions, jitter: () => number) {
  * the target of a redirection that one of them met; while a slot moves, keys that have not moved yet
  * are then missed there.
  */
-function openCluster(options: RedisConnectionOptions, redisOptions: NodeOptions): Cluster {
+function openCluster(
+  options: RedisConnectionOptions,
+  { redisOptions, failures }: { readonly redisOptions: NodeOptions; readonly failures: FailureLog },
+): Cluster {
   const cluster = new Cluster([...options.addresses], {
     redisOptions,
     enableOfflineQueue: false,
+    // The check asks a node that is still connecting, which fails without a queue, so that the client
+    // closes all of them and starts anew, several times over.
+    enableReadyCheck: false,
     slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS,
     slotsRefreshTimeout: options.dialTimeoutMs,
     clusterRetryStrategy: redisOptions.retryStrategy,
@@ -91,6 +96,7 @@ function openCluster(options: RedisConnectionOptions, redisOptions: NodeOptions)
       ? {}
       : { dnsLookup: (address: string, done: DnsLookupDone) => done(null, address) }),
   });
+  cluster.on("nodeError", (error: unknown) => failures.tell("a redis connection failed", error));
   cluster.on("+node", (node: Redis) => {
     // A Cluster gives its nodes a queue whatever it is told, and connects them at their first
     // command, which without a queue would fail.
@@ -101,6 +107,16 @@ function openCluster(options: RedisConnectionOptions, redisOptions: NodeOptions)
 }
 
 type DnsLookupDone = (error: Error | null, address: string) => void;
+
+/** Opens a connection to the same server that speaks RESP2 and is not pipelined. */
+export function openSubscriber(connection: Redis): Redis {
+  return connection.duplicate({
+    protocol: 2,
+    lazyConnect: false,
+    enableAutoPipelining: false,
+    autoResubscribe: false,
+  });
+}
 
 /** The connections of a client: its own, or one to each master. */
 export function mastersOf(client: RedisClient): Redis[] {
@@ -115,17 +131,14 @@ export function addressOf(connection: Redis): string {
 /** Closes a client; resolves when nothing of its connections is left. */
 export async function closeRedisClient(client: RedisClient, clock: Clock): Promise<void> {
   const connections = client instanceof Cluster ? client.nodes("all") : [client];
-  // Between two attempts no event says that it is over; the client then only waits for its timeout.
-  const isIdle = ({ status }: Redis): boolean => status === "reconnecting" || status === "wait";
-  const ended = connections.filter((connection) =>
-    !isIdle(connection) && connection.status !== "end"
-  )
-    .map((connection) =>
-      new Promise<void>((resolve) => void connection.once("end", () => resolve()))
-    );
-  const idle = connections.some(isIdle);
+  const ended = connections.filter(({ status }) => status === "ready").map((connection) =>
+    new Promise<void>((resolve) => void connection.once("end", () => resolve()))
+  );
+  // Between two attempts, or within one, no event need say that it is over: the client gives such a
+  // connection its timeout and then destroys it.
+  const isUnsettled = connections.some(({ status }) => status !== "ready" && status !== "end");
   client.disconnect();
-  if (idle) {
+  if (isUnsettled) {
     ended.push(new Promise((resolve) => void clock.setTimer(resolve, DISCONNECT_TIMEOUT_MS)));
   }
   await Promise.all(ended);

@@ -1,8 +1,12 @@
 import { Command, type Redis, type Result } from "ioredis";
-import type { WriteOutcome } from "../core/store.ts";
-import { redisErrorKind, redisUnavailable } from "./redis_errors.ts";
+import { redisErrorKind } from "./redis_errors.ts";
 import type { RedisRouter } from "./redis_router.ts";
-import { parseWriteReply, WRITE_SCRIPT, type WriteArguments } from "./write_script.ts";
+import {
+  parseWriteReply,
+  WRITE_SCRIPT,
+  type WriteArguments,
+  type WriteReply,
+} from "./write_script.ts";
 
 declare module "ioredis" {
   // The client has a Buffer form of every command; its types leave this one out.
@@ -48,7 +52,7 @@ export const LENGTH: RedisCommand<undefined, number> = {
 };
 
 /** The write script, sent whole where Redis has not seen it since its start. */
-export const WRITE: RedisCommand<WriteArguments, WriteOutcome> = {
+export const WRITE: RedisCommand<WriteArguments, WriteReply> = {
   send: (connection, key, args) => connection.evalshaBuffer(WRITE_SCRIPT.sha1, 1, key, ...args),
   alone: (key, args) => command("eval", [WRITE_SCRIPT.source, 1, key, ...args]),
   parse: (reply) => parseWriteReply(bytes(reply)),
@@ -58,20 +62,20 @@ export const WRITE: RedisCommand<WriteArguments, WriteOutcome> = {
 const MAX_REDIRECTIONS = 3;
 
 /** A command, where to send it, and with what. */
-interface Dispatch<Argument, Reply> {
+export interface Dispatch<Argument, Reply> {
   readonly command: RedisCommand<Argument, Reply>;
   readonly router: RedisRouter;
+  /** The router's connection for the key. */
+  readonly connection: Redis;
   readonly key: string;
   readonly argument: Argument;
+  /** Set when another server than the connection's has answered. */
+  redirected: boolean;
 }
 
 /** Sends a command to the server that holds its key, wherever that is by now. */
 export function dispatch<Argument, Reply>(task: Dispatch<Argument, Reply>): Promise<Reply> {
-  const { command, router, key, argument } = task;
-  const connection = router.connectionFor(key);
-  if (connection === undefined) {
-    return Promise.reject(redisUnavailable("No server of the Cluster is known for the key."));
-  }
+  const { command, connection, key, argument } = task;
   return command.send(connection, key, argument)
     .catch((error: unknown) => followUp(task, { error, connection, redirections: 0 }))
     .then(command.parse);
@@ -99,6 +103,7 @@ async function followUp<Argument, Reply>(
     }
     if (target === undefined) throw failed.error;
     connection = target;
+    task.redirected = true;
   } else if (kind !== "NOSCRIPT") throw failed.error;
 
   // Both are written before anything else can be, so ASKING stands directly before its command.

@@ -2,6 +2,9 @@ import { Cluster, type Redis } from "ioredis";
 import { keySlot } from "./key_slot.ts";
 import { addressOf, type RedisClient } from "./redis_clients.ts";
 
+/** A node that serves one slot in a thousand is found with near certainty. */
+const MAX_KEY_ATTEMPTS = 10_000;
+
 /** Finds the connection that serves a key. */
 export class RedisRouter {
   readonly #client: RedisClient;
@@ -26,6 +29,15 @@ export class RedisRouter {
   /** The connection to `address`, which a redirection named; nothing where it is not known yet. */
   connectionTo(address: string): Redis | undefined {
     return this.#nodes.get(address);
+  }
+
+  /** A key under `prefix` that the connection's node serves; nothing where it serves no slot. */
+  keyOn(connection: Redis, prefix: string): string | undefined {
+    for (let i = 0; i < MAX_KEY_ATTEMPTS; i++) {
+      const key = `${prefix}${i}`;
+      if (this.connectionFor(key) === connection) return key;
+    }
+    return undefined;
   }
 
   /** Asks the Cluster which node serves which slot; a call while one is under way joins it. */

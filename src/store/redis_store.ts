@@ -1,25 +1,33 @@
+import type { Redis } from "ioredis";
 import type { Clock, Random } from "../core/clock.ts";
-import { decodeEntry, type Entry, ENTRY_HEADER_BYTES } from "../core/entry.ts";
+import type { ChangeListener } from "../core/coherence.ts";
+import { decodeEntry, ENTRY_HEADER_BYTES } from "../core/entry.ts";
 import { batchAnswerTooLarge, CacheError } from "../core/errors.ts";
 import type {
   ConnectionStatus,
   ReadResult,
   Store,
+  StoreRead,
   StoreWrite,
   WriteOutcome,
 } from "../core/store.ts";
 import type { Logger } from "../core/telemetry.ts";
-import { dispatch, GET, GET_START, LENGTH, type RedisCommand, WRITE } from "./redis_commands.ts";
+import type { Breaker, BreakerOptions } from "./breaker.ts";
+import { FailureLog } from "./failure_log.ts";
+import { type Answered, GuardedClient } from "./guarded_client.ts";
+import { NodeBreakers } from "./node_breakers.ts";
 import {
+  addressOf,
   closeRedisClient,
   openRedisClients,
-  type RedisClient,
+  openSubscriber,
   type RedisConnectionOptions,
 } from "./redis_clients.ts";
-import { fromRedisError, redisUnavailable } from "./redis_errors.ts";
+import { GET, GET_START, LENGTH, type RedisCommand, WRITE } from "./redis_commands.ts";
+import { fromRedisError, RedisUnavailable } from "./redis_errors.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
-import { RedisRouter } from "./redis_router.ts";
 import { RedisTime } from "./redis_time.ts";
+import { RedisTracking, type TrackingStatus } from "./redis_tracking.ts";
 import { writeArguments } from "./write_script.ts";
 
 /** Settings of the store besides those of its connections. */
@@ -29,10 +37,19 @@ export interface RedisStoreOptions extends RedisConnectionOptions {
   readonly writeTimeoutMs: number;
   /** How long a deleted key is remembered; 0 deletes it outright. */
   readonly tombstoneTtlMs: number;
+  readonly breaker: BreakerSettings;
 }
 
-/** Calls that may wait for one connection's answers; those above are refused at once. */
-const MAX_PENDING_CALLS = 20_000;
+export interface RedisStoreParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Hears of changes made elsewhere; without one nothing is tracked. */
+  readonly listener?: ChangeListener;
+}
+
+/** When the breaker of a node opens and closes; see `BreakerOptions`. */
+export type BreakerSettings = Omit<BreakerOptions, "clock" | "onTransition">;
 
 /** Entries in Redis, standalone or Cluster. A key always travels over the same connection. */
 export class RedisStore implements Store {
@@ -41,30 +58,38 @@ export class RedisStore implements Store {
   readonly time: RedisTime;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
-  readonly #clients: readonly RedisClient[];
-  readonly #routers: readonly RedisRouter[];
-  readonly #pending: number[];
+  readonly #clients: readonly GuardedClient[];
   readonly #heartbeat: RedisHeartbeat;
+  readonly #tracking: RedisTracking | undefined;
 
-  constructor(
-    options: RedisStoreOptions,
-    parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
-  ) {
+  constructor(options: RedisStoreOptions, parts: RedisStoreParts) {
+    const { clock, logger, random, listener } = parts;
     this.#options = options;
-    this.#clock = parts.clock;
-    this.timeoutMs = Math.max(options.readTimeoutMs, options.writeTimeoutMs);
-    this.time = new RedisTime(parts.clock);
-    this.#clients = openRedisClients(options, {
-      jitter: () => parts.random.uint32() / 2 ** 32,
-      logger: parts.logger,
+    this.#clock = clock;
+    // A batch read has three rounds at most.
+    this.timeoutMs = Math.max(3 * options.readTimeoutMs, options.writeTimeoutMs);
+    this.time = new RedisTime(clock);
+    this.#tracking = listener && new RedisTracking({
+      clock,
+      logger,
+      listener,
+      keyPrefix: options.keyPrefix,
+      openSubscriber,
     });
-    this.#routers = this.#clients.map((client) => new RedisRouter(client));
-    this.#pending = this.#clients.map(() => 0);
+    const nodes = new NodeBreakers({ settings: options.breaker, clock, logger });
+    const breakerOf = (connection: Redis): Breaker => nodes.of(addressOf(connection));
+    const failures = new FailureLog({ clock, logger });
+    const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
+    this.#clients = openRedisClients(options, {
+      jitter: () => random.uint32() / 2 ** 32,
+      failures,
+    }).map((client) => new GuardedClient(client, shared));
     this.#heartbeat = new RedisHeartbeat({
+      ...shared,
       clients: this.#clients,
-      time: this.time,
-      clock: parts.clock,
-      logger: parts.logger,
+      isCluster: options.clusterMode,
+      keyPrefix: options.keyPrefix,
+      logger,
       dialTimeoutMs: options.dialTimeoutMs,
     });
   }
@@ -74,16 +99,21 @@ export class RedisStore implements Store {
     return this.#heartbeat.allReady;
   }
 
-  async get(key: string): Promise<Entry | undefined> {
-    const bytes = await this.#call(key, {
+  /** Whether changes made elsewhere are reported; `off` without a listener or a connection. */
+  get tracking(): TrackingStatus {
+    return this.#tracking?.status ?? "off";
+  }
+
+  async get(key: string): Promise<StoreRead> {
+    const { reply, lease } = await this.#call(key, {
       timeoutMs: this.#options.readTimeoutMs,
       command: GET,
       argument: undefined,
     });
-    if (bytes === null) return undefined;
-    const entry = decodeEntry(bytesOf(bytes));
+    if (reply === null) return { entry: undefined, lease };
+    const entry = decodeEntry(bytesOf(reply));
     if (entry instanceof CacheError) throw entry;
-    return entry;
+    return { entry, lease };
   }
 
   /**
@@ -96,23 +126,21 @@ export class RedisStore implements Store {
     { maxBytes }: { readonly maxBytes: number },
   ): Promise<ReadResult[]> {
     const share = ENTRY_HEADER_BYTES + Math.floor(maxBytes / Math.max(1, keys.length));
-    const results: ReadResult[] = [];
-    const longer: number[] = [];
-    let bytes = 0;
     const starts = await Promise.all(keys.map((key) => this.#readStart(key, share)));
+    let bytes = 0;
+    const longer: string[] = [];
     for (const [i, start] of starts.entries()) {
-      if (start === "longer") longer.push(i);
-      else if (start !== undefined && !(start instanceof CacheError)) bytes += start.payload.length;
-      results.push(start === "longer" ? undefined : start);
+      if (start === "longer") longer.push(keys[i] ?? "");
+      else if (!(start instanceof CacheError)) bytes += start.entry?.payload.length ?? 0;
     }
-    if (longer.length === 0) return results;
-    const lengths = await Promise.all(longer.map((i) => this.#length(keys[i] ?? "")));
+    const lengths = await Promise.all(longer.map((key) => this.#length(key)));
     for (const length of lengths) bytes += length - ENTRY_HEADER_BYTES;
     if (bytes > maxBytes) throw batchAnswerTooLarge(maxBytes);
-    await Promise.all(longer.map(async (i) => {
-      results[i] = await this.get(keys[i] ?? "").catch(fromRedisError);
-    }));
-    return results;
+    return await Promise.all(
+      starts.map((start, i) =>
+        start === "longer" ? this.get(keys[i] ?? "").catch(fromRedisError) : start
+      ),
+    );
   }
 
   async write(write: StoreWrite): Promise<WriteOutcome> {
@@ -120,11 +148,17 @@ export class RedisStore implements Store {
     const nowMs = this.time.nowMs();
     const callerLeftMs = write.deadlineMs - this.#clock.monotonicMs() - this.time.uncertaintyMs();
     const notAfterMs = nowMs + Math.min(writeTimeoutMs, callerLeftMs);
-    return await this.#call(write.key, {
-      timeoutMs: writeTimeoutMs,
-      command: WRITE,
-      argument: writeArguments(write, { notAfterMs, tombstoneTtlMs }),
-    });
+    try {
+      const { reply, lease } = await this.#call(write.key, {
+        timeoutMs: writeTimeoutMs,
+        command: WRITE,
+        argument: writeArguments(write, { notAfterMs, tombstoneTtlMs }),
+      });
+      return reply.status === "written" ? { ...reply, lease } : reply;
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) throw error;
+      return { status: "failed", error, landsUntilMs: error.isUndone ? -Infinity : notAfterMs };
+    }
   }
 
   status(): ConnectionStatus {
@@ -133,32 +167,42 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#heartbeat.stop();
-    await Promise.all(this.#clients.map((client) => closeRedisClient(client, this.#clock)));
+    const subscribers = this.#tracking?.connections() ?? [];
+    const clients = [...this.#clients.map(({ client }) => client), ...subscribers];
+    await Promise.all(clients.map((client) => closeRedisClient(client, this.#clock)));
+    for (const client of this.#clients) client.stop();
   }
 
   async #readStart(key: string, share: number): Promise<ReadResult | "longer"> {
     try {
-      const bytes = await this.#call(key, {
+      const { reply, lease } = await this.#call(key, {
         timeoutMs: this.#options.readTimeoutMs,
         command: GET_START,
         argument: share,
       });
-      if (bytes.length === 0) return undefined;
-      return bytes.length > share ? "longer" : decodeEntry(bytesOf(bytes));
+      if (reply.length === 0) return { entry: undefined, lease };
+      if (reply.length > share) return "longer";
+      const entry = decodeEntry(bytesOf(reply));
+      return entry instanceof CacheError ? entry : { entry, lease };
     } catch (error) {
       return fromRedisError(error);
     }
   }
 
-  #length(key: string): Promise<number> {
-    return this.#call(key, {
-      timeoutMs: this.#options.readTimeoutMs,
-      command: LENGTH,
-      argument: undefined,
-    }).catch(() => ENTRY_HEADER_BYTES);
+  async #length(key: string): Promise<number> {
+    try {
+      const { reply } = await this.#call(key, {
+        timeoutMs: this.#options.readTimeoutMs,
+        command: LENGTH,
+        argument: undefined,
+      });
+      return reply;
+    } catch {
+      // The read of the whole value will meet the fault, and answer it.
+      return ENTRY_HEADER_BYTES;
+    }
   }
 
-  /** Runs a command on the key's connection; gives up on it after `timeoutMs`. */
   #call<Argument, Reply>(
     key: string,
     options: {
@@ -166,41 +210,10 @@ export class RedisStore implements Store {
       readonly command: RedisCommand<Argument, Reply>;
       readonly argument: Argument;
     },
-  ): Promise<Reply> {
-    const { timeoutMs, command, argument } = options;
-    const index = hash(key) % this.#clients.length;
-    const router = this.#routers[index];
-    const pending = this.#pending[index] ?? 0;
-    if (router === undefined || Number.isNaN(this.time.nowMs())) {
-      return Promise.reject(redisUnavailable("Redis has not answered since the start."));
-    }
-    if (pending >= MAX_PENDING_CALLS) {
-      return Promise.reject(
-        redisUnavailable(`Redis owes this connection ${pending} answers, the most it may.`),
-      );
-    }
-    this.#pending[index] = pending + 1;
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimer(
-        () => reject(redisUnavailable(`Redis did not answer within ${timeoutMs} ms.`)),
-        timeoutMs,
-      );
-      // A call that timed out stays pending until the client lets go of it: that bounds its queue.
-      const settle = () => {
-        timer.cancel();
-        this.#pending[index] = (this.#pending[index] ?? 1) - 1;
-      };
-      dispatch({ command, router, key: this.#options.keyPrefix + key, argument }).then(
-        (reply) => {
-          settle();
-          resolve(reply);
-        },
-        (error) => {
-          settle();
-          reject(fromRedisError(error));
-        },
-      );
-    });
+  ): Promise<Answered<Reply>> {
+    const client = this.#clients[hash(key) % this.#clients.length];
+    if (client === undefined) throw new RangeError("The pool has no connection.");
+    return client.call(this.#options.keyPrefix + key, options);
   }
 }
 

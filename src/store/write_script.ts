@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { encodeEntry } from "../core/entry.ts";
-import { readStamp, STAMP_BYTES } from "../core/stamp.ts";
-import type { StoreWrite, WriteOutcome } from "../core/store.ts";
+import { readStamp, type Stamp, STAMP_BYTES } from "../core/stamp.ts";
+import type { StoreWrite } from "../core/store.ts";
 
 /**
  * Every write is this one script on one key, so that Redis decides about it in a single step.
@@ -10,14 +10,16 @@ import type { StoreWrite, WriteOutcome } from "../core/store.ts";
  *    against a frozen server would still run after the thaw, over a later acknowledged write.
  * 2. A replay that is not newer than what is stored changes nothing; an ordinary write takes a stamp
  *    above the stored one. Stamps are compared as numbers: Lua's `<` on strings follows the locale.
+ *    A replay that has expired, or is older than tombstones live, leaves a tombstone: a miss is safe,
+ *    a value that comes back after its delete was forgotten is not.
  * 3. A set that replaces a tombstone keeps the key at least as long as the tombstone would have
  *    stood, because its stamp still has to refuse older replays; the header's expiry ends the value.
  * 4. EXISTS comes after SET because a write alone does not make Redis track the key for this
  *    connection, and a read before the write is forgotten by it.
  *
  * KEYS[1] the key; ARGV: entry, not-after in Unix ms, "w" (ordinary) or "r" (replay), tombstone TTL
- * in ms. Replies `L` (late), `S` (superseded), or `W`, "1" where a live entry was replaced or "0",
- * and the 12 bytes of the final stamp.
+ * in ms. Replies `L` (late), `S` (superseded), or `W` (written) or `X` (a tombstone instead of a replay
+ * that came too late), "1" where a live entry was replaced or "0", and the 12 bytes of the final stamp.
  */
 const SOURCE = `
 local entry, not_after, mode, tombstone_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -47,10 +49,15 @@ end
 
 local stamp = struct.pack('>I6I2I4', ms, counter, writer)
 local expires = struct.unpack('>I8', entry, 17)
+local done = 'W'
+if mode == 'r' and string.byte(entry, 3) ~= 4 and
+  (expires <= now or tombstone_ttl > 0 and now - ms > tombstone_ttl) then
+  entry, done = string.sub(entry, 1, 2) .. '\\4' .. string.sub(entry, 4, 24), 'X'
+end
 if string.byte(entry, 3) == 4 then
   if tombstone_ttl == 0 then
     redis.call('DEL', KEYS[1])
-    return 'W' .. live .. stamp
+    return done .. live .. stamp
   end
   expires = math.max(now, ms) + tombstone_ttl
   entry = string.sub(entry, 1, 4) .. stamp .. struct.pack('>I8', expires)
@@ -59,7 +66,7 @@ elseif stamp ~= string.sub(entry, 5, 16) then
 end
 redis.call('SET', KEYS[1], entry, 'PXAT', string.format('%.0f', math.max(expires, kept_until)))
 redis.call('EXISTS', KEYS[1])
-return 'W' .. live .. stamp
+return done .. live .. stamp
 `;
 
 /** The script that makes every write, and the name Redis caches it under (EVALSHA). */
@@ -87,16 +94,33 @@ export function writeArguments(
 
 const LATE = "L".charCodeAt(0);
 const SUPERSEDED = "S".charCodeAt(0);
+const EXPIRED = "X".charCodeAt(0);
 const LIVE = "1".charCodeAt(0);
 const STAMP_OFFSET = 2;
 
+/** What the script did, without what only the sender knows. */
+export type WriteReply =
+  | {
+    readonly status: "written";
+    readonly stamp: Stamp;
+    readonly replaced: boolean;
+    readonly isExpired: boolean;
+  }
+  | { readonly status: "late" }
+  | { readonly status: "superseded" };
+
 /** Reads the script's reply; throws a `TypeError` for a reply that is none of its own. */
-export function parseWriteReply(reply: Uint8Array): WriteOutcome {
+export function parseWriteReply(reply: Uint8Array): WriteReply {
   if (reply[0] === LATE) return { status: "late" };
   if (reply[0] === SUPERSEDED) return { status: "superseded" };
   if (reply.length !== STAMP_OFFSET + STAMP_BYTES) {
     throw new TypeError(`The write script replied ${reply.length} bytes.`);
   }
   const view = new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
-  return { status: "written", stamp: readStamp(view, STAMP_OFFSET), replaced: reply[1] === LIVE };
+  return {
+    status: "written",
+    stamp: readStamp(view, STAMP_OFFSET),
+    replaced: reply[1] === LIVE,
+    isExpired: reply[0] === EXPIRED,
+  };
 }
