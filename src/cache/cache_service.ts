@@ -1,14 +1,15 @@
 import type { Clock } from "../core/clock.ts";
-import { type Entry, FLAG_ENCRYPTED, FLAG_TOMBSTONE, isLive } from "../core/entry.ts";
+import { type Entry, FLAG_ENCRYPTED, FLAG_TOMBSTONE } from "../core/entry.ts";
 import type { Envelope } from "../core/envelope.ts";
-import { asCacheError, CacheError, type ErrorCode, isStoreOutage } from "../core/errors.ts";
+import { batchAnswerTooLarge, CacheError, type ErrorCode, isStoreOutage } from "../core/errors.ts";
 import { namespaceFault, storeKey } from "../core/key.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Action, Policy } from "../core/principal.ts";
 import { formatStamp, HybridClock } from "../core/stamp.ts";
-import type { Store, StoreTime, WriteOutcome } from "../core/store.ts";
-import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
+import type { Store } from "../core/store.ts";
+import type { Call } from "./call.ts";
+import type { Local } from "./local.ts";
 import type {
   BatchGetRequest,
   BatchGetResult,
@@ -23,6 +24,7 @@ import type {
   SetRequest,
   SetResult,
 } from "./operations.ts";
+import { Reads } from "./reads.ts";
 import {
   checkBatchEntries,
   checkBatchKeys,
@@ -30,8 +32,7 @@ import {
   checkKey,
   checkValue,
 } from "./validation.ts";
-
-type Written = Extract<WriteOutcome, { status: "written" }>;
+import { type Acknowledged, type Write, Writes } from "./writes.ts";
 
 /** What the service is built from. */
 export interface CacheServiceParts {
@@ -43,20 +44,23 @@ export interface CacheServiceParts {
   readonly clock: Clock;
   /** A random id of this process for its stamps. */
   readonly writerId: number;
+  /** Near cache and journal; absent where the store is local itself. */
+  readonly local?: Local;
 }
 
-const MISS: Miss = { found: false, degraded: false };
-const DEGRADED_MISS: Miss = { found: false, degraded: true };
 const NO_PAYLOAD: Bytes = new Uint8Array(0);
 
 /**
  * The cache as both transports see it. Every call may throw `invalid_namespace`, `invalid_key`,
- * `forbidden`, `deadline_exceeded` and `internal`; a store that cannot be reached makes reads a
- * degraded miss and writes `redis_unavailable`.
+ * `forbidden`, `deadline_exceeded` and `internal`. While the store is away, reads answer what this
+ * process holds and writes are kept for it, both marked degraded; where that is switched off or the
+ * journal is full, writes throw `redis_unavailable` or `circuit_open`.
  */
 export class CacheService {
   readonly #parts: CacheServiceParts;
   readonly #stamps: HybridClock;
+  readonly #reads: Reads;
+  readonly #writes: Writes;
 
   constructor(parts: CacheServiceParts) {
     this.#parts = parts;
@@ -64,37 +68,20 @@ export class CacheService {
       nowMs: () => parts.store.time.nowMs(),
       writer: parts.writerId,
     });
+    const shared = { ...parts, stamps: this.#stamps, local: parts.local };
+    this.#reads = new Reads(shared);
+    this.#writes = new Writes(shared);
   }
 
   /** Throws also `entry_invalid` and `decryption_failed`. */
-  async get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
-    const { store, limits } = this.#parts;
-    this.#admit(call, { action: "read", namespace: request.namespace });
-    checkKey(request.key, limits);
-    let entry: Entry | undefined;
+  get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
     try {
-      entry = await this.#within(
-        call,
-        () => store.get(storeKey(request.namespace, request.key)),
-      );
+      this.#admit(call, { action: "read", namespace: request.namespace });
+      checkKey(request.key, this.#parts.limits);
     } catch (error) {
-      if (isStoreOutage(error)) return DEGRADED_MISS;
-      throw error;
+      return Promise.reject(error);
     }
-    if (entry === undefined) return MISS;
-    this.#stamps.observe(entry.stamp);
-    const nowMs = store.time.nowMs();
-    if (!isLive(entry, nowMs)) return MISS;
-    return {
-      found: true,
-      value: (entry.flags & FLAG_ENCRYPTED) === 0
-        ? entry.payload
-        : await this.#open(entry, request),
-      source: store.source,
-      degraded: false,
-      ttlSeconds: secondsLeft(entry, store.time),
-      version: formatStamp(entry.stamp),
-    };
+    return this.#reads.get(request, call);
   }
 
   /** Throws also `value_too_large`, `invalid_ttl`, `encryption_unavailable`. */
@@ -104,9 +91,8 @@ export class CacheService {
     checkKey(request.key, limits);
     checkValue(request.value, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
-    const entry = await this.#entry(request, ttlSeconds);
-    const written = await this.#write(request, { entry, call });
-    return { degraded: false, version: formatStamp(written.stamp) };
+    const { stamp, degraded } = await this.#write(await this.#sealed(request, ttlSeconds), call);
+    return { degraded, version: formatStamp(stamp) };
   }
 
   async delete(request: KeyRequest, call: Call): Promise<DeleteResult> {
@@ -118,47 +104,47 @@ export class CacheService {
       expiresAtMs: 0,
       payload: NO_PAYLOAD,
     };
-    const written = await this.#write(request, { entry, call });
-    return { deleted: written.replaced, degraded: false };
+    const key = storeKey(request.namespace, request.key);
+    const { replaced, degraded } = await this.#write({ key, entry, value: undefined }, call);
+    return { deleted: replaced, degraded };
   }
 
   /** Throws also `batch_too_large`, for the request and for the answer. */
   async batchGet(request: BatchGetRequest, call: Call): Promise<BatchGetResult> {
-    const { store, limits } = this.#parts;
+    const { limits } = this.#parts;
     const { namespace } = request;
     this.#admit(call, { action: "read", namespace });
     checkBatchKeys(request.keys, limits);
     const keys = [...new Set(request.keys)];
-    const results = await this.#within(
-      call,
-      () =>
-        store.getMany(keys.map((key) => storeKey(namespace, key)), {
-          maxBytes: limits.maxBatchBytes,
-        }),
+    const results: (Hit | Miss | CacheError | undefined)[] = await Promise.all(
+      keys.map((key) => this.#reads.local({ namespace, key }, call)),
     );
+    const asked = keys.filter((_, i) => results[i] === undefined);
+    const maxBytes = limits.maxBatchBytes;
+    const answers = asked.length === 0
+      ? []
+      : await this.#reads.many({ namespace, keys: asked, maxBytes }, call);
     const values = new Map<string, Bytes>();
     const missingKeys: string[] = [];
     const errors = new Map<string, ErrorCode>();
     let degraded = false;
-    const nowMs = store.time.nowMs();
+    let bytes = 0;
+    let next = 0;
     for (const [i, key] of keys.entries()) {
-      const result = results[i];
+      const result = results[i] ?? answers[next++];
+      if (result === undefined) continue;
       if (result instanceof CacheError) {
-        if (isStoreOutage(result)) {
-          degraded = true;
-          missingKeys.push(key);
-        } else errors.set(key, result.code);
-      } else if (result === undefined || !isLive(result, nowMs)) {
-        missingKeys.push(key);
-      } else if ((result.flags & FLAG_ENCRYPTED) === 0) {
-        values.set(key, result.payload);
-      } else {
-        try {
-          values.set(key, await this.#open(result, { namespace, key }));
-        } catch (error) {
-          errors.set(key, asCacheError(error).code);
-        }
+        errors.set(key, result.code);
+        continue;
       }
+      degraded ||= result.degraded;
+      if (!result.found) {
+        missingKeys.push(key);
+        continue;
+      }
+      bytes += result.value.length;
+      if (bytes > maxBytes) throw batchAnswerTooLarge(maxBytes);
+      values.set(key, result.value);
     }
     return { values, missingKeys, errors, degraded };
   }
@@ -174,34 +160,36 @@ export class CacheService {
     checkBatchEntries(entries, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
     const encrypt = request.encrypt ?? false;
-    const sealed = await Promise.all(
+    const writes = await Promise.all(
       Array.from(
         entries,
-        async ([key, value]) =>
-          [key, await this.#entry({ namespace, key, value, encrypt }, ttlSeconds)] as const,
+        ([key, value]) => this.#sealed({ namespace, key, value, encrypt }, ttlSeconds),
       ),
     );
-    const outcomes = await Promise.allSettled(
-      sealed.map(([key, entry]) => this.#write({ namespace, key }, { entry, call })),
-    );
-    const failed = outcomes.filter((outcome) => outcome.status === "rejected");
+    const outcomes = await this.#writes.make(writes, call);
+    const failed = outcomes.filter((outcome) => outcome instanceof CacheError);
     const storedCount = outcomes.length - failed.length;
-    if (storedCount === 0 && failed[0] !== undefined) throw failed[0].reason;
+    if (storedCount === 0 && failed[0] !== undefined) throw failed[0];
     return {
       success: failed.length === 0,
       storedCount,
-      degraded: failed.some((outcome) => isStoreOutage(outcome.reason)),
+      degraded: outcomes.some((outcome) =>
+        outcome instanceof CacheError ? isStoreOutage(outcome) : outcome.degraded
+      ),
     };
   }
 
   health(): HealthReport {
-    const redisStatus = this.#parts.store.status();
+    const { store, lifecycle, local } = this.#parts;
+    const redisStatus = store.status();
     return {
-      healthy: this.#parts.lifecycle.phase !== "draining",
+      healthy: lifecycle.phase !== "draining",
       redisStatus,
       brokerStatus: "disabled",
-      localCacheEnabled: false,
-      degraded: redisStatus !== "connected" && redisStatus !== "disabled",
+      localCacheEnabled: local !== undefined,
+      localCacheMode: local?.mode(),
+      degraded: redisStatus !== "connected" && redisStatus !== "disabled" ||
+        (local?.journal.size ?? 0) > 0,
     };
   }
 
@@ -211,15 +199,7 @@ export class CacheService {
     if (fault !== undefined) throw fault;
   }
 
-  #within<T>(call: Call, start: () => Promise<T>): Promise<T> {
-    const { clock, store } = this.#parts;
-    if (clock.monotonicMs() >= call.deadlineMs || call.signal?.aborted) {
-      return Promise.reject(deadlineExceeded());
-    }
-    return withinDeadline(start(), { call, clock, timeoutMs: store.timeoutMs });
-  }
-
-  async #entry(request: SetRequest, ttlSeconds: number): Promise<Entry> {
+  async #sealed(request: SetRequest, ttlSeconds: number): Promise<Write> {
     const { store, envelope } = this.#parts;
     const { namespace, key, value } = request;
     const nowMs = store.time.nowMs();
@@ -234,40 +214,14 @@ export class CacheService {
     const payload = seals
       ? await envelope.seal(value, { namespace, key, flags, expiresAtMs })
       : value;
-    return { flags, stamp: this.#stamps.next(), expiresAtMs, payload };
+    const entry = { flags, stamp: this.#stamps.next(), expiresAtMs, payload };
+    return { key: storeKey(namespace, key), entry, value };
   }
 
-  #open(entry: Entry, { namespace, key }: KeyRequest): Promise<Bytes> {
-    const { flags, expiresAtMs, payload } = entry;
-    return this.#parts.envelope.open(payload, { namespace, key, flags, expiresAtMs });
+  async #write(write: Write, call: Call): Promise<Acknowledged> {
+    const [outcome] = await this.#writes.make([write], call);
+    if (outcome === undefined) throw new RangeError("A write has no outcome.");
+    if (outcome instanceof CacheError) throw outcome;
+    return outcome;
   }
-
-  async #write(
-    { namespace, key }: KeyRequest,
-    { entry, call }: { readonly entry: Entry; readonly call: Call },
-  ): Promise<Written> {
-    const { store, clock } = this.#parts;
-    const outcome = await this.#within(call, () =>
-      store.write({
-        key: storeKey(namespace, key),
-        entry,
-        mode: "ordinary",
-        deadlineMs: call.deadlineMs,
-      }));
-    if (outcome.status === "written") {
-      this.#stamps.observe(outcome.stamp);
-      return outcome;
-    }
-    const leftMs = call.deadlineMs - clock.monotonicMs();
-    if (leftMs <= store.time.uncertaintyMs()) throw deadlineExceeded();
-    throw new CacheError("redis_unavailable", "The write reached Redis too late to be made.", {
-      retryAfterSeconds: 1,
-    });
-  }
-}
-
-/** Seconds until the expiry, rounded up; never more than were asked for, as time is known no better. */
-function secondsLeft(entry: Entry, time: StoreTime): number {
-  const leftMs = entry.expiresAtMs - time.nowMs() - time.uncertaintyMs();
-  return Math.max(1, Math.ceil(leftMs / 1000));
 }

@@ -9,6 +9,8 @@ export interface Call {
   readonly deadlineMs: number;
   /** Aborted when the caller goes away. */
   readonly signal?: AbortSignal;
+  /** The caller wants no copy: its read asks the store by itself. */
+  readonly noCache?: boolean;
 }
 
 /**

@@ -79,5 +79,7 @@ export interface HealthReport {
   readonly redisStatus: ConnectionStatus;
   readonly brokerStatus: ConnectionStatus;
   readonly localCacheEnabled: boolean;
+  /** `near` answers trusted copies, `fallback` copies in outages only; nothing without a near cache. */
+  readonly localCacheMode: "near" | "fallback" | undefined;
   readonly degraded: boolean;
 }

@@ -80,6 +80,33 @@ Deno.test("a process's stamps rise above one that was raised for it", async () =
   assert(next.version > raised.version);
 });
 
+Deno.test("a process's stamps rise above one that it has read, of whatever key", async () => {
+  const { service, clock, store } = createMemoryService();
+  const ahead = { ms: Math.floor(store.time.nowMs()) + 10_000, counter: 3, writer: 99 };
+  await store.write({
+    key: "n:k",
+    entry: { flags: 0, stamp: ahead, expiresAtMs: ahead.ms + 60_000, payload: value },
+    mode: "ordinary",
+    deadlineMs: Infinity,
+  });
+  const read = await service.get(request, callWithin(clock));
+  assert(read.found);
+  const other = await service.set({ namespace: "n", key: "other", value }, callWithin(clock));
+  assert(other.version > read.version);
+});
+
+Deno.test("the seconds left are never more than were asked for, as time is known no better", async () => {
+  const { service, store, clock } = faulty();
+  const time = { backMs: 0 };
+  Object.assign(store, {
+    time: { nowMs: () => store.inner.time.nowMs() - time.backMs, uncertaintyMs: () => 20 },
+  });
+  await service.set({ ...request, value, ttlSeconds: 5 }, callWithin(clock));
+  time.backMs = 15;
+  const read = await service.get(request, callWithin(clock));
+  assert.equal(read.found && read.ttlSeconds, 5);
+});
+
 Deno.test("nothing of a batch is stored when one of its entries is bad", async () => {
   const { service, clock, store } = createMemoryService();
   const bad: readonly [string, Map<string, Uint8Array<ArrayBuffer>>, number | undefined][] = [
@@ -96,7 +123,9 @@ Deno.test("nothing of a batch is stored when one of its entries is bad", async (
   for (const [code, entries, ttlSeconds] of bad) {
     const batch = { namespace: "n", entries, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
     await assert.rejects(service.batchSet(batch, callWithin(clock)), { code });
-    for (const key of entries.keys()) assert.equal(await store.get(`n:${key}`), undefined);
+    for (const key of entries.keys()) {
+      assert.equal((await store.get(`n:${key}`)).entry, undefined);
+    }
   }
 });
 
@@ -119,9 +148,15 @@ Deno.test("a batch answer over the limit is refused", async () => {
 Deno.test("a batch of which the store takes a part says how much", async () => {
   const { service, store, clock } = faulty();
   store.beforeWrite = ({ key }) =>
-    key.endsWith("bad")
-      ? Promise.reject(new CacheError("redis_unavailable", "away"))
-      : Promise.resolve(undefined);
+    Promise.resolve(
+      key.endsWith("bad")
+        ? {
+          status: "failed",
+          error: new CacheError("redis_unavailable", "away"),
+          landsUntilMs: -Infinity,
+        }
+        : undefined,
+    );
   const entries = new Map([["a", value], ["bad", value], ["c", value]]);
   assert.deepEqual(await service.batchSet({ namespace: "n", entries }, callWithin(clock)), {
     success: false,
@@ -202,6 +237,7 @@ Deno.test("health is unhealthy only while draining", () => {
     redisStatus: "disabled",
     brokerStatus: "disabled",
     localCacheEnabled: false,
+    localCacheMode: undefined,
     degraded: false,
   });
   lifecycle.enter("draining");
