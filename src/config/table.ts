@@ -55,7 +55,7 @@ export const TABLE = {
     }),
     maxInflightBytes: setting("SERVER_MAX_INFLIGHT_MB", megabytes({ min: 1, max: 1_048_576 }), {
       default: "256",
-      about: "Most megabytes of requests and answers held at once; more is overloaded",
+      about: "Most megabytes of requests and large answers held at once; more is overloaded",
     }),
     tlsCertFile: optional("SERVER_TLS_CERT_FILE", file, {
       about: "Certificate chain (PEM) of both servers; needs SERVER_TLS_KEY_FILE",

@@ -1,20 +1,23 @@
-import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
-import { HttpError } from "./problem.ts";
+import type { TimeoutQueue } from "../core/timeout_queue.ts";
+import { HttpError, overloaded } from "./problem.ts";
+import { beginWait } from "./wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What bounds the reading of a body. */
 export interface BodyOptions {
-  readonly clock: Clock;
   readonly budget: MemoryBudget;
-  /** Monotonic milliseconds by which all of it must have arrived. */
-  readonly deadlineMs: number;
+  /** Their length is the longest that a body may take to arrive. */
+  readonly timeouts: TimeoutQueue;
   readonly maxBytes: number;
   /** What to throw for a body above `maxBytes`. */
   readonly tooLarge: "value_too_large" | "batch_too_large";
 }
+
+/** Up to here a body is reserved as it is declared; a longer one as it arrives. */
+const SMALL_BYTES = 64 * 1024;
 
 /** The rest of a refused body would follow on the connection, so there can be no next request. */
 const CLOSE = { "Connection": "close" };
@@ -37,34 +40,29 @@ export async function withBody<T>(
   }
 }
 
-async function readBody(
+function readBody(
   request: Request,
-  options: BodyOptions & { readonly held: Reservation },
+  { timeouts, held }: BodyOptions & { readonly held: Reservation },
 ): Promise<Bytes> {
-  const { clock, deadlineMs, held } = options;
   const declared = contentLength(request.headers);
-  if (declared !== undefined) held.add(declared);
-  const reader = declared === undefined ? request.body?.getReader() : undefined;
-  const late = Promise.withResolvers<never>();
-  const timer = clock.setTimer(() => {
-    late.reject(new HttpError("request_timeout", "The body did not arrive in time.", CLOSE));
-    reader?.cancel().catch(() => {});
-  }, Math.max(0, deadlineMs - clock.monotonicMs()));
-  try {
-    const body = reader === undefined ? readWhole(request, declared) : readChunks(reader, held);
-    return await Promise.race([body, late.promise]);
-  } finally {
-    timer.cancel();
-  }
-}
-
-/** Reads at once what is no more than its declared length, or nothing where there is no body. */
-async function readWhole(request: Request, declaredBytes = 0): Promise<Bytes> {
-  const body = await request.bytes().catch(() => {
-    throw brokenOff();
+  const isSmall = declared !== undefined && declared <= SMALL_BYTES;
+  if (declared !== undefined) isSmall ? held.add(declared) : held.check(declared);
+  const reader = isSmall ? undefined : request.body?.getReader();
+  const body = reader === undefined ? request.bytes() : readChunks(reader, held);
+  return new Promise((resolve, reject) => {
+    const endWait = beginWait(timeouts, () => {
+      reject(new HttpError("request_timeout", "The body did not arrive in time.", CLOSE));
+      reader?.cancel().catch(() => {});
+    });
+    body.then((bytes) => {
+      endWait();
+      if (bytes.length === (declared ?? bytes.length)) resolve(bytes);
+      else reject(brokenOff());
+    }, (error) => {
+      endWait();
+      reject(error instanceof HttpError ? error : brokenOff());
+    });
   });
-  if (body.length !== declaredBytes) throw brokenOff();
-  return body;
 }
 
 async function readChunks(
@@ -73,9 +71,7 @@ async function readChunks(
 ): Promise<Bytes> {
   const chunks: Bytes[] = [];
   for (;;) {
-    const { done, value } = await reader.read().catch(() => {
-      throw brokenOff();
-    });
+    const { done, value } = await reader.read();
     if (done) return concatenate(chunks, held.bytes);
     try {
       held.add(value.length);
@@ -123,22 +119,21 @@ class Reservation {
     return this.#bytes;
   }
 
+  /** Throws where `bytes` more would be too many for one body. */
+  check(bytes: number): void {
+    const { maxBytes, tooLarge } = this.#options;
+    const total = this.#bytes + bytes;
+    if (total <= maxBytes) return;
+    throw new HttpError(
+      tooLarge,
+      `The body of this call has at most ${maxBytes} bytes; this one has ${total} or more.`,
+      CLOSE,
+    );
+  }
+
   add(bytes: number): void {
-    const { budget, maxBytes, tooLarge } = this.#options;
-    if (this.#bytes + bytes > maxBytes) {
-      throw new HttpError(
-        tooLarge,
-        `The body of this call has at most ${maxBytes} bytes; this one has ` +
-          `${this.#bytes + bytes} or more.`,
-        CLOSE,
-      );
-    }
-    if (!budget.tryReserve(bytes)) {
-      throw new HttpError("overloaded", "The service holds as many request bytes as it may.", {
-        ...CLOSE,
-        "Retry-After": "1",
-      });
-    }
+    this.check(bytes);
+    if (!this.#options.budget.tryReserve(bytes)) throw overloaded(CLOSE);
     this.#bytes += bytes;
   }
 

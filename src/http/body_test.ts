@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryBudget } from "../core/memory_budget.ts";
+import { TimeoutQueue } from "../core/timeout_queue.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { type BodyOptions, withBody } from "./body.ts";
 
@@ -10,8 +11,9 @@ function setUp(budgetBytes = 100): {
 } {
   const clock = new FakeClock({ monotonicMs: 0 });
   const budget = new MemoryBudget(budgetBytes);
+  const timeouts = new TimeoutQueue({ clock, timeoutMs: 1000 });
   const tooLarge = "value_too_large";
-  return { clock, budget, options: { clock, budget, deadlineMs: 1000, maxBytes: 10, tooLarge } };
+  return { clock, budget, options: { budget, timeouts, maxBytes: 10, tooLarge } };
 }
 
 function put(body: BodyInit, headers: Record<string, string> = {}): Request {
@@ -22,6 +24,7 @@ function put(body: BodyInit, headers: Record<string, string> = {}): Request {
 function openBody(): {
   stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   send: (length: number) => void;
+  end: () => void;
   fail: () => void;
   cancelled: () => boolean;
 } {
@@ -34,6 +37,7 @@ function openBody(): {
   return {
     stream,
     send: (length) => controller.enqueue(new Uint8Array(length)),
+    end: () => controller.close(),
     fail: () => controller.error(new Error("reset by peer")),
     cancelled: () => cancelled,
   };
@@ -43,7 +47,7 @@ const neverUsed = (): Promise<never> => assert.fail("a refused body was used");
 const declared = (length: number) => ({ "Content-Length": `${length}` });
 
 Deno.test("a body is held in the budget until its use ends", async () => {
-  const { budget, options, clock } = setUp();
+  const { budget, options } = setUp();
   for (const request of [put("12345"), put("12345", declared(5))]) {
     const length = await withBody(request, (body) => {
       assert.equal(budget.usedBytes, 5);
@@ -52,7 +56,6 @@ Deno.test("a body is held in the budget until its use ends", async () => {
     assert.equal(length, 5);
     assert.equal(budget.usedBytes, 0);
   }
-  assert.equal(clock.pendingTimers, 0);
 });
 
 Deno.test("chunks are joined in their order", async () => {
@@ -139,7 +142,6 @@ Deno.test("a body that does not arrive by the deadline is a timeout", async () =
     await clock.advance(1);
     await rejected;
     assert.equal(budget.usedBytes, 0);
-    assert.equal(clock.pendingTimers, 0);
   }
 });
 
@@ -154,6 +156,32 @@ Deno.test("a client that goes away midway leaves nothing held", async () => {
     open.fail();
     await rejected;
     assert.equal(budget.usedBytes, 0);
-    assert.equal(clock.pendingTimers, 0);
   }
+});
+
+Deno.test("a large body is reserved as it arrives, not as it is declared", async () => {
+  const { budget, clock, options } = setUp(100_000);
+  const open = openBody();
+  const length = withBody(
+    put(open.stream, declared(90_000)),
+    (body) => Promise.resolve(body.length),
+    { ...options, maxBytes: 200_000 },
+  );
+  open.send(10);
+  await clock.advance(1);
+  assert.equal(budget.usedBytes, 10);
+  open.send(89_990);
+  open.end();
+  assert.equal(await length, 90_000);
+  assert.equal(budget.usedBytes, 0);
+});
+
+Deno.test("a large body that ends early is refused", async () => {
+  const { budget, options } = setUp(100_000);
+  const refused = withBody(put("12345", declared(90_000)), neverUsed, {
+    ...options,
+    maxBytes: 200_000,
+  });
+  await assert.rejects(refused, { code: "invalid_request" });
+  assert.equal(budget.usedBytes, 0);
 });

@@ -2,10 +2,11 @@ import type { Verifier } from "../auth/verifier.ts";
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { BatchGetResult, Bytes, Hit, KeyRequest } from "../cache/operations.ts";
-import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
+import { asksNoCache } from "../core/no_cache.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
+import type { TimeoutQueue } from "../core/timeout_queue.ts";
 import { type BodyOptions, withBody } from "./body.ts";
 import { type BodyLimits, bodyLimits } from "./body_limits.ts";
 import {
@@ -18,7 +19,7 @@ import {
 } from "./exchange.ts";
 import { parseJsonBody } from "./json_body.ts";
 import { bodyKind, prefersRaw } from "./media_type.ts";
-import { missAnswer } from "./problem.ts";
+import { missAnswer, overloaded } from "./problem.ts";
 import { type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
 import { batchGetBody, batchSetBody, setBody } from "./schemas.ts";
 import { writeQuery } from "./write_query.ts";
@@ -28,8 +29,9 @@ export interface CacheRouteParts {
   readonly service: CacheService;
   readonly verifier: Verifier;
   readonly limits: Limits;
-  readonly clock: Clock;
   readonly budget: MemoryBudget;
+  /** Their length is the longest that a body may take to arrive. */
+  readonly timeouts: TimeoutQueue;
 }
 
 type CacheHandler = (exchange: Exchange, call: Call) => Promise<Answer>;
@@ -41,8 +43,11 @@ export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute,
     const authorization = exchange.request.headers.get("authorization") ?? undefined;
     const principal = parts.verifier.verify(authorization);
     const { deadlineMs } = exchange;
-    if (!(principal instanceof Promise)) return handler(exchange, { principal, deadlineMs });
-    return principal.then((principal) => handler(exchange, { principal, deadlineMs }));
+    const noCache = asksNoCache(exchange.request.headers.get("cache-control"));
+    if (!(principal instanceof Promise)) {
+      return handler(exchange, { principal, deadlineMs, noCache });
+    }
+    return principal.then((principal) => handler(exchange, { principal, deadlineMs, noCache }));
   };
   return {
     "key": methodsOf({
@@ -58,6 +63,9 @@ export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute,
     }),
   };
 }
+
+/** Answers with fewer bytes of values are not counted: they are gone as soon as they are made. */
+const COUNTED_ANSWER_BYTES = 64 * 1024;
 
 const JSON_ONLY = ["json"] as const;
 const JSON_OR_RAW = ["json", "raw"] as const;
@@ -76,12 +84,13 @@ class CacheHandlers {
     if (!result.found) return missAnswer(exchange.correlationId, result);
     const headers = headersOf(result);
     headers["X-Cache-Source"] = result.source;
+    const { value, ttlSeconds } = result;
     if (!prefersRaw(exchange.request.headers.get("accept"))) {
-      return jsonAnswer(hitJson(result), { headers });
+      return this.#holding(value.length, () => jsonAnswer(hitJson(result), { headers }));
     }
     headers["Content-Type"] = "application/octet-stream";
-    headers["X-Cache-TTL"] = `${result.ttlSeconds}`;
-    return { status: 200, headers, body: result.value };
+    headers["X-Cache-TTL"] = `${ttlSeconds}`;
+    return this.#holding(value.length, () => ({ status: 200, headers, body: value }));
   }
 
   put(exchange: Exchange, call: Call): Promise<Answer> {
@@ -100,7 +109,7 @@ class CacheHandlers {
         encrypt: encrypt ?? query.encrypt ?? false,
       }, call);
       return jsonAnswer(`{"success":true${degradedJson(result)}}`, { headers: headersOf(result) });
-    }, this.#reading(exchange, { body: kind, tooLarge: "value_too_large" }));
+    }, this.#reading(kind, "value_too_large"));
   }
 
   async delete(exchange: Exchange, call: Call): Promise<Answer> {
@@ -115,10 +124,17 @@ class CacheHandlers {
     const { namespace } = segments(exchange);
     bodyKind(request.headers, JSON_ONLY);
     return withBody(request, async (body) => {
-      const { keys } = parseJsonBody(batchGetBody, body);
+      const { keys } = parseJsonBody(batchGetBody, body, {
+        maxKeys: this.#parts.limits.maxBatchKeys,
+      });
       const result = await this.#parts.service.batchGet({ namespace, keys }, call);
-      return jsonAnswer(batchGetJson(result), { headers: headersOf(result) });
-    }, this.#reading(exchange, { body: "batchGet", tooLarge: "batch_too_large" }));
+      let bytes = 0;
+      for (const value of result.values.values()) bytes += value.length;
+      return this.#holding(
+        bytes,
+        () => jsonAnswer(batchGetJson(result), { headers: headersOf(result) }),
+      );
+    }, this.#reading("batchGet", "batch_too_large"));
   }
 
   batchSet(exchange: Exchange, call: Call): Promise<Answer> {
@@ -126,7 +142,9 @@ class CacheHandlers {
     const { namespace } = segments(exchange);
     bodyKind(request.headers, JSON_ONLY);
     return withBody(request, async (body) => {
-      const { entries, ttl_seconds = 0, encrypt = false } = parseJsonBody(batchSetBody, body);
+      const { entries, ttl_seconds = 0, encrypt = false } = parseJsonBody(batchSetBody, body, {
+        maxKeys: this.#parts.limits.maxBatchKeys,
+      });
       const result = await this.#parts.service.batchSet(
         { namespace, entries, ttlSeconds: ttl_seconds, encrypt },
         call,
@@ -136,18 +154,25 @@ class CacheHandlers {
         `{"success":${success},"stored_count":${storedCount}${degradedJson(result)}}`,
         { headers: headersOf(result) },
       );
-    }, this.#reading(exchange, { body: "batchSet", tooLarge: "batch_too_large" }));
+    }, this.#reading("batchSet", "batch_too_large"));
   }
 
-  #reading(
-    { deadlineMs }: Exchange,
-    { body, tooLarge }: {
-      readonly body: keyof BodyLimits;
-      readonly tooLarge: BodyOptions["tooLarge"];
-    },
-  ): BodyOptions {
-    const { clock, budget } = this.#parts;
-    return { clock, budget, deadlineMs, maxBytes: this.#bodyLimits[body], tooLarge };
+  #reading(body: keyof BodyLimits, tooLarge: BodyOptions["tooLarge"]): BodyOptions {
+    const { budget, timeouts } = this.#parts;
+    return { budget, timeouts, maxBytes: this.#bodyLimits[body], tooLarge };
+  }
+
+  /** Makes an answer with `valueBytes` of values; throws `overloaded` where the budget is spent. */
+  #holding(valueBytes: number, make: () => Answer): Answer {
+    if (valueBytes <= COUNTED_ANSWER_BYTES) return make();
+    const { budget } = this.#parts;
+    if (!budget.tryReserve(valueBytes)) throw overloaded();
+    try {
+      return { ...make(), heldBytes: valueBytes };
+    } catch (error) {
+      budget.release(valueBytes);
+      throw error;
+    }
   }
 }
 

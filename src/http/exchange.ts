@@ -13,6 +13,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** Taken from the memory budget until the client has the answer; 0 where absent. */
+  readonly heldBytes?: number;
 }
 
 /** Answers a request, or throws what `problemAnswer` turns into an answer. */

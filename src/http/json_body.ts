@@ -1,14 +1,33 @@
 import type { z } from "zod";
 import { CacheError, type ErrorCode, type FieldFault } from "../core/errors.ts";
+import { hasMoreValues } from "./json_size.ts";
 import { INVALID_VALUE } from "./schemas.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
+/** How many values a body may have besides the members that its call knows, to be ignored. */
+const FURTHER_VALUES = 64;
+
 /**
  * Reads JSON text by a schema. Throws `invalid_request`, or `invalid_ttl` or `invalid_value` where
- * the first fault is one of these; each fault comes with its JSON Pointer.
+ * the first fault is one of these; each fault comes with its JSON Pointer. A body with far more
+ * values than the call can have is refused unparsed: `batch_too_large`, or `invalid_request` where
+ * it is no batch and has no `maxKeys`.
  */
-export function parseJsonBody<T>(schema: z.ZodType<T>, body: Uint8Array): T {
+export function parseJsonBody<T>(
+  schema: z.ZodType<T>,
+  body: Uint8Array,
+  { maxKeys = 0 }: { readonly maxKeys?: number } = {},
+): T {
+  const maxValues = maxKeys + FURTHER_VALUES;
+  if (hasMoreValues(body, maxValues)) {
+    throw new CacheError(
+      maxKeys === 0 ? "invalid_request" : "batch_too_large",
+      maxKeys === 0
+        ? `The body of this call has at most ${maxValues} JSON values; this one has more.`
+        : `A batch has at most ${maxKeys} keys; this one has more than ${maxValues} JSON values.`,
+    );
+  }
   const result = schema.safeParse(parseJson(body));
   if (result.success) return result.data;
   const { issues } = result.error;

@@ -49,6 +49,14 @@ export class HttpError extends Error {
   }
 }
 
+/** The refusal where the memory budget is spent. */
+export function overloaded(headers: Readonly<Record<string, string>> = {}): HttpError {
+  return new HttpError("overloaded", "The service holds as many bytes of calls as it may.", {
+    ...headers,
+    "Retry-After": "1",
+  });
+}
+
 /** The RFC 9457 answer for whatever a handler threw; nothing of an unknown failure shows in it. */
 export function problemAnswer(thrown: unknown, correlationId: string): Answer {
   const error = thrown instanceof HttpError ? thrown : asCacheError(thrown);

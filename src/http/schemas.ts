@@ -111,6 +111,8 @@ export const healthAnswer = z.object({
   redis_status: connectionStatus,
   broker_status: connectionStatus,
   local_cache_enabled: z.boolean(),
+  /** Present where there is a near cache. */
+  local_cache_mode: z.enum(["near", "fallback"]).optional(),
   version: z.string(),
 });
 

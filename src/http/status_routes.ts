@@ -32,6 +32,7 @@ function healthJson(service: CacheService, version: string): string {
     redis_status: health.redisStatus,
     broker_status: health.brokerStatus,
     local_cache_enabled: health.localCacheEnabled,
+    local_cache_mode: health.localCacheMode,
     version,
   });
 }

@@ -215,7 +215,9 @@ Deno.test("a batch with keys that cannot be read names them, and is degraded by 
   const damaged = new CacheError("entry_invalid", "It cannot be read.");
   const away = new CacheError("redis_unavailable", "Redis is away.");
   const { send } = restFixture({
-    store: { getMany: () => Promise.resolve([damaged, away, undefined]) },
+    store: {
+      getMany: () => Promise.resolve([damaged, away, { entry: undefined, lease: undefined }]),
+    },
   });
   const got = await send(`${NS}/batch/get`, jsonInit("POST", { keys: ["a", "b", "c"] }));
   assert.equal(got.headers.get("x-cache-degraded"), "true");
