@@ -8,12 +8,17 @@ import type { Handler, Handlers, Method, RequestOf, ResponseOf } from "./service
 /** Makes `server` answer `cache.v1.CacheService` by `handlers`. */
 export function registerCache(
   server: grpc.Server,
-  { handlers, schema }: { readonly handlers: Handlers; readonly schema: protobuf.Root },
+  { handlers, maxBatchKeys, schema }: {
+    readonly handlers: Handlers;
+    readonly maxBatchKeys: number;
+    readonly schema: protobuf.Root;
+  },
 ): void {
   const register = <M extends Method>(name: M): void => {
     const codec = methodCodec<RequestOf<M>, ResponseOf<M>>(schema, {
       service: "cache.v1.CacheService",
       name,
+      maxBatchKeys,
     });
     server.register(codec.path, unary(handlers[name]), codec.encode, codec.decode, "unary");
   };

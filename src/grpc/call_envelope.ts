@@ -1,6 +1,9 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
 import grpc from "@grpc/grpc-js";
+import type { Clock } from "../core/clock.ts";
 import { correlationId } from "../core/correlation.ts";
 import type { CacheError } from "../core/errors.ts";
+import { type Arrival, type ArrivalLimits, beginArrival } from "./arrival.ts";
 import { ERROR_CODE_KEY, grpcStatus } from "./error_map.ts";
 import { transportFault } from "./transport_fault.ts";
 
@@ -24,7 +27,8 @@ export function errorStatus(error: CacheError): grpc.StatusObject {
 
 /**
  * Gives every call its correlation id, which the handler finds in the metadata and the caller in
- * the first metadata it receives, and every failure its error code.
+ * the first metadata it receives, and every failure its error code; bounds how long a request may
+ * take to come and what it may hold until then.
  *
  * The library answers a message over the limit, a passed deadline and the like below all
  * interceptors, by the methods of `call` itself: so these are replaced, not wrapped.
@@ -33,10 +37,16 @@ export function callEnvelope(options: {
   readonly newCorrelationId: () => string;
   /** The library's limit, for the text of its refusal. */
   readonly maxRequestBytes: number;
+  readonly clock: Clock;
+  readonly arrivals: ArrivalLimits;
 }): grpc.ServerInterceptor {
   return (method, call) => {
     const request = { path: method.path, maxBytes: options.maxRequestBytes };
-    const { start, sendMetadata, sendStatus } = call;
+    const { getDeadline, start, sendMetadata, sendStatus } = call;
+    const stream = streamOf(call);
+    let arrival: Arrival | undefined;
+    let isWhole = false;
+    let isOver = false;
     let id = "";
     let idSent = false;
     call.start = (listener) =>
@@ -44,12 +54,35 @@ export function callEnvelope(options: {
         onReceiveMetadata: (metadata) => {
           id = correlationId(metadataValue(metadata, CORRELATION_KEY), options.newCorrelationId);
           metadata.set(CORRELATION_KEY, id);
+          arrival = beginArrival(stream, {
+            limits: options.arrivals,
+            refuse: (error) => call.sendStatus(errorStatus(error)),
+          });
           listener.onReceiveMetadata(metadata);
         },
-        onReceiveMessage: (message) => listener.onReceiveMessage(message),
-        onReceiveHalfClose: () => listener.onReceiveHalfClose(),
-        onCancel: () => listener.onCancel(),
+        onReceiveMessage: (message) => {
+          arrival?.decoded(decodedBytes(message));
+          listener.onReceiveMessage(message);
+        },
+        onReceiveHalfClose: () => {
+          // The library runs a handler even when its call was answered before the request was whole.
+          if (isOver) return;
+          isWhole = true;
+          arrival?.end();
+          listener.onReceiveHalfClose();
+        },
+        onCancel: () => {
+          arrival?.end();
+          listener.onCancel();
+        },
       });
+    // What the arrival took is no longer there for the handler.
+    call.getDeadline = () => {
+      const deadline = getDeadline.call(call);
+      if (arrival === undefined) return deadline;
+      const leftMs = arrival.dueMs - options.clock.monotonicMs();
+      return Math.min(Number(deadline), options.clock.wallMs() + leftMs);
+    };
     call.sendMetadata = (metadata) => {
       metadata.set(CORRELATION_KEY, id);
       idSent = true;
@@ -62,6 +95,13 @@ export function callEnvelope(options: {
         coded.metadata.set(CORRELATION_KEY, id);
       }
       sendStatus.call(call, coded);
+      isOver = true;
+      arrival?.end();
+      if (isWhole) return;
+      // The library would keep what has come until the client ends the stream, if ever.
+      const reset = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+      if (idSent) stream.once("wantTrailers", reset);
+      else reset();
     };
     return new grpc.ServerInterceptingCall(call);
   };
@@ -75,4 +115,15 @@ function withErrorCode(
   if (status.metadata && status.metadata.get(ERROR_CODE_KEY).length > 0) return status;
   const fault = transportFault(status, request);
   return fault === undefined ? status : errorStatus(fault);
+}
+
+/** The stream under a call, which the library keeps to itself. */
+function streamOf(call: grpc.ServerInterceptingCallInterface): ServerHttp2Stream {
+  return Reflect.get(call, "stream");
+}
+
+/** The size of a message that our codec has read. */
+function decodedBytes(message: unknown): number {
+  const isDecoded = typeof message === "object" && message !== null && "bytes" in message;
+  return isDecoded && typeof message.bytes === "number" ? message.bytes : 0;
 }

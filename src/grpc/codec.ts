@@ -27,8 +27,34 @@ export interface MethodCodec<Request, Response> {
 const NO_BYTES: Bytes = new Uint8Array(0);
 const LONE_SURROGATE = "\ud800";
 
+/** Tags, lengths and numbers that an entry of a map takes, and a few more. */
+const READS_PER_ITEM = 8;
+/** Those of all other fields, with room for unknown ones. */
+const OTHER_READS = 1000;
+
 /** Reads what protobufjs is lax about. */
 class StrictReader extends protobuf.BufferReader {
+  #readsLeft: number;
+
+  constructor(buffer: Buffer, maxReads: number) {
+    super(buffer);
+    this.#readsLeft = maxReads;
+  }
+
+  /** Whether the message has more fields than it may have. */
+  get isOverrun(): boolean {
+    return this.#readsLeft < 0;
+  }
+
+  /**
+   * Every tag and every length comes through here, so that millions of tiny fields, nested ones
+   * too, end the work early instead of stopping the process for seconds.
+   */
+  override uint32(): number {
+    if (--this.#readsLeft < 0) throw new RangeError("The message has too many fields.");
+    return super.uint32();
+  }
+
   /**
    * Ill-formed UTF-8 stays ill-formed Unicode, so that the checks of keys and namespaces refuse it
    * with their own codes; protobufjs would replace the bad bytes and cut short an overlong length.
@@ -45,10 +71,14 @@ class StrictReader extends protobuf.BufferReader {
   }
 }
 
-/** The codec of one method of a schema read with `keepCase: false`. */
+/**
+ * The codec of one method of a schema read with `keepCase: false`. A request with far more than
+ * `maxBatchKeys` items (0 by default) is refused before they are read; the exact limit is for who
+ * takes the message.
+ */
 export function methodCodec<Request, Response>(
   schema: protobuf.Root,
-  method: { readonly service: string; readonly name: string },
+  method: { readonly service: string; readonly name: string; readonly maxBatchKeys?: number },
 ): MethodCodec<Request, Response> {
   const service = schema.lookupService(method.service);
   const { resolvedRequestType, resolvedResponseType } = service.get(method.name) as protobuf.Method;
@@ -56,13 +86,23 @@ export function methodCodec<Request, Response>(
     throw new Error(`The messages of ${method.service}/${method.name} are not in the schema.`);
   }
   const defaults = plainDefaults(resolvedRequestType);
+  const isBatch = resolvedRequestType.fieldsArray.some(({ map, repeated }) => map || repeated);
+  const { maxBatchKeys = 0 } = method;
+  const maxReads = OTHER_READS + (isBatch ? READS_PER_ITEM * maxBatchKeys : 0);
   return {
     path: `/${method.service}/${method.name}`,
     decode(buffer: Buffer): Decoded<Request> {
+      const reader = new StrictReader(buffer, maxReads);
       try {
-        const fields = resolvedRequestType.decode(new StrictReader(buffer));
+        const fields = resolvedRequestType.decode(reader);
         return { message: { ...defaults, ...fields } as Request, bytes: buffer.length };
       } catch (error) {
+        if (isBatch && reader.isOverrun) {
+          return new CacheError(
+            "batch_too_large",
+            `A batch has at most ${maxBatchKeys} keys; this one has more fields than they take.`,
+          );
+        }
         return new CacheError(
           "invalid_request",
           `The request of ${buffer.length} bytes is not a ${resolvedRequestType.name}.`,

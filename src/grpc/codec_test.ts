@@ -7,6 +7,8 @@ import type { Method, RequestOf, ResponseOf } from "./service.ts";
 
 const schema = loadSchema({ keepCase: false });
 
+const MAX_BATCH_KEYS = 1000;
+
 function codecOf<M extends Method>(name: M): {
   readonly decode: (bytes: readonly number[]) => RequestOf<M>;
   readonly fault: (bytes: readonly number[]) => CacheError;
@@ -15,6 +17,7 @@ function codecOf<M extends Method>(name: M): {
   const codec = methodCodec<RequestOf<M>, ResponseOf<M>>(schema, {
     service: "cache.v1.CacheService",
     name,
+    maxBatchKeys: MAX_BATCH_KEYS,
   });
   return {
     encode: codec.encode,
@@ -109,6 +112,44 @@ Deno.test("what is not a message is an invalid request", () => {
     const error = codecOf("Get").fault(bytes);
     assert.equal(error.code, "invalid_request");
     assert.equal(error.message, `The request of ${bytes.length} bytes is not a GetRequest.`);
+  }
+});
+
+Deno.test("a batch of far too many items ends before they are read", () => {
+  const key = [0x0a, 0];
+  const entry = [0x0a, 2, ...key];
+  const cases: readonly (readonly [Method, number[]])[] = [
+    ["BatchGet", Array(500_000).fill(key).flat()],
+    ["BatchSet", Array(250_000).fill(entry).flat()],
+    // One entry, whose key is given over and over.
+    ["BatchSet", [0x0a, 0x80, 0xc0, 0x3d, ...Array(503_808).fill(key).flat()]],
+    ["BatchGet", Array(500_000).fill([0x78, 0]).flat()],
+  ];
+  for (const [method, bytes] of cases) {
+    const error = codecOf(method).fault(bytes);
+    assert.equal(error.code, "batch_too_large");
+    assert.equal(
+      error.message,
+      "A batch has at most 1000 keys; this one has more fields than they take.",
+    );
+  }
+});
+
+Deno.test("a batch a little over the limit is read, so that its size can be told", () => {
+  const keys = Array(MAX_BATCH_KEYS + 1).fill(field(1, "k")).flat();
+  assert.equal(codecOf("BatchGet").decode(keys).keys.length, MAX_BATCH_KEYS + 1);
+  const entries = Array.from(
+    { length: MAX_BATCH_KEYS + 1 },
+    (_, i) => field(1, [...field(1, `${i}`), ...field(2, [1])]),
+  );
+  const { entries: read } = codecOf("BatchSet").decode(entries.flat());
+  assert.equal(Object.keys(read).length, MAX_BATCH_KEYS + 1);
+});
+
+Deno.test("a message of far too many fields is an invalid request", () => {
+  for (const fields of [[0x78, 0], [0x1b, 0x1c], field(1, "k")]) {
+    const error = codecOf("Get").fault(Array(100_000).fill(fields).flat());
+    assert.equal(error.code, "invalid_request");
   }
 });
 

@@ -1,9 +1,13 @@
 import { Buffer } from "node:buffer";
 import { constants } from "node:http2";
 import grpc from "@grpc/grpc-js";
+import { BindError } from "../core/bind_error.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
+import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Logger } from "../core/telemetry.ts";
+import { TimeoutQueue } from "../core/timeout_queue.ts";
 import { registerCache } from "./cache_rpcs.ts";
 import { callEnvelope } from "./call_envelope.ts";
 import { abortsUnderGrpc } from "./deno_version.ts";
@@ -33,6 +37,11 @@ export interface GrpcServerOptions {
   readonly tls?: { readonly certificatePem: string; readonly keyPem: string };
   readonly limits: Limits;
   readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
+  /** How long a request may take to come. */
+  readonly requestTimeoutMs: number;
+  /** Holds the bytes of requests that are still coming. */
+  readonly budget: MemoryBudget;
   /** Whether clients may ask for the schema. */
   readonly reflection: boolean;
   /** For calls that bring no correlation id; random UUIDs by default. */
@@ -53,19 +62,26 @@ export interface GrpcServer {
 
 /**
  * Serves `handlers`, health checks and, where wanted, reflection by grpc-js. Rejects with
- * `Deno.errors.AddrInUse` where another program listens on the port.
+ * `Deno.errors.AddrInUse` where another program listens on the port, else with a `BindError`.
  */
 export async function startGrpcServer(
   handlers: Handlers,
   options: GrpcServerOptions,
 ): Promise<GrpcServer> {
-  const { lifecycle, limits, logger, newCorrelationId = randomId } = options;
+  const { budget, clock, lifecycle, limits, logger, newCorrelationId = randomId } = options;
   // What the library logs may hold metadata, such as tokens.
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   if (abortsUnderGrpc(Deno.version.deno)) {
     logger.warn("This version of Deno may abort under gRPC load.", { deno: Deno.version.deno });
   }
   const maxRequestBytes = largestRequestBytes(limits);
+  const timeouts = new TimeoutQueue({ clock, timeoutMs: options.requestTimeoutMs });
+  const envelope = callEnvelope({
+    newCorrelationId,
+    maxRequestBytes,
+    clock,
+    arrivals: { budget, timeouts },
+  });
   const server = new grpc.Server({
     "grpc.max_receive_message_length": maxRequestBytes,
     "grpc.max_send_message_length": -1,
@@ -73,10 +89,10 @@ export async function startGrpcServer(
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     "grpc.enable_channelz": 0,
-    interceptors: [callEnvelope({ newCorrelationId, maxRequestBytes })],
+    interceptors: [envelope],
   });
   const schema = loadSchema({ keepCase: false });
-  registerCache(server, { handlers, schema });
+  registerCache(server, { handlers, schema, maxBatchKeys: limits.maxBatchKeys });
   const health = new HealthService({ lifecycle, maxWatchers: MAX_HEALTH_WATCHERS });
   registerHealth(server, { health, schema });
   if (options.reflection) addReflection(server);
@@ -91,10 +107,15 @@ export async function startGrpcServer(
     shutdown: () => {
       health.close();
       return new Promise((resolve, reject) => {
-        server.tryShutdown((error) => error === undefined ? resolve() : reject(error));
+        server.tryShutdown((error) => {
+          timeouts.stop();
+          if (error === undefined) resolve();
+          else reject(error);
+        });
       });
     },
     abort: () => {
+      timeouts.stop();
       const sessions = sessionsOf(server);
       server.forceShutdown();
       // Deno regards the code only where there is an error.
@@ -124,7 +145,9 @@ function bind(server: grpc.Server, options: GrpcServerOptions): Promise<number> 
       if (error === null) resolve(port);
       else if (error.message.includes("EADDRINUSE")) {
         reject(new Deno.errors.AddrInUse(`gRPC cannot listen on ${wanted}: it is in use.`));
-      } else reject(new Error(`gRPC cannot listen on ${wanted}: ${error.message}`));
+      } else {reject(
+          new BindError(`gRPC cannot listen on ${wanted}: ${error.message}`, { cause: error }),
+        );}
     });
   });
 }

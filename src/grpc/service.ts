@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { asCacheError, CacheError } from "../core/errors.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
+import { asksNoCache } from "../core/no_cache.ts";
 import type { Logger } from "../core/telemetry.ts";
 import { entriesOf, type Wire } from "./codec.ts";
 import { GRPC_STATUS, grpcStatus } from "./error_map.ts";
@@ -95,7 +96,8 @@ function authenticated<M extends Method>(method: M, { parts, answer }: {
       const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
       const verdict = verifier.verify(info.metadata("authorization"));
       const principal = verdict instanceof Promise ? await verdict : verdict;
-      return await answer(request, { principal, deadlineMs, signal });
+      const noCache = asksNoCache(info.metadata("cache-control"));
+      return await answer(request, { principal, deadlineMs, signal, noCache });
     } catch (thrown) {
       const error = asCacheError(thrown);
       if (grpcStatus(error.code) === GRPC_STATUS.INTERNAL) {
@@ -136,7 +138,8 @@ function batchGetResponse(result: BatchGetResult): Wire<BatchGetResponse__Output
   };
 }
 
-function overBudget(): CacheError {
+/** The refusal of a request for which there is no room. */
+export function overBudget(): CacheError {
   return new CacheError("overloaded", "The service holds as many request bytes as it may.", {
     retryAfterSeconds: 1,
   });

@@ -9,8 +9,12 @@ export interface LibraryStatus {
 }
 
 const UNKNOWN = 2;
+const UNIMPLEMENTED = 12;
 /** What the library says of requests that are faulty, though it calls them INTERNAL. */
-const FAULTY_REQUEST = /^(Failed to decompress message|Invalid grpc-timeout)/;
+const FAULTY_REQUEST =
+  /^(Failed to decompress message|Invalid grpc-timeout|Error deserializing request)/;
+/** And of those with none or several messages where one is due, which it calls UNIMPLEMENTED. */
+const NOT_ONE_MESSAGE = /^Received (no|a second) request message/;
 const TOO_LARGE = /^Received message (?:larger than max \((\d+) vs|that decompresses)/;
 
 /**
@@ -31,9 +35,15 @@ export function transportFault(
     );
   }
   if (code === GRPC_STATUS.DEADLINE_EXCEEDED) return deadlineExceeded();
+  if (code === UNIMPLEMENTED && NOT_ONE_MESSAGE.test(details)) {
+    return new CacheError("invalid_request", "The request is not exactly one whole message.");
+  }
   if (code !== GRPC_STATUS.INTERNAL && code !== UNKNOWN) return undefined;
   if (FAULTY_REQUEST.test(details)) {
-    return new CacheError("invalid_request", "The request's encoding or timeout is not valid.");
+    return new CacheError(
+      "invalid_request",
+      "The request's message, encoding or timeout is not valid.",
+    );
   }
   return asCacheError(new Error(details));
 }

@@ -18,8 +18,21 @@ Deno.test("a message over the limit once decompressed is too large", () => {
 });
 
 Deno.test("a request that cannot be read is the caller's fault", () => {
-  for (const details of ["Failed to decompress message", 'Invalid grpc-timeout value "soon"']) {
+  for (
+    const details of [
+      "Failed to decompress message",
+      'Invalid grpc-timeout value "soon"',
+      "Error deserializing request",
+    ]
+  ) {
     assert.equal(transportFault({ code: 13, details }, SET)?.code, "invalid_request", details);
+  }
+});
+
+Deno.test("a request that is not exactly one message is the caller's fault", () => {
+  for (const number of ["no", "a second"]) {
+    const details = `Received ${number} request message for server streaming method /s/M`;
+    assert.equal(transportFault({ code: 12, details }, SET)?.code, "invalid_request", details);
   }
 });
 

@@ -48,6 +48,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
   const keep = (message: string, fields?: LogFields): void =>
     void logged.push(fields === undefined ? [message] : [message, fields]);
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
+  const requestTimeoutMs = choices.requestTimeoutMs ?? 10_000;
   const budget = new MemoryBudget(choices.budgetBytes ?? 64 * 1024 * 1024);
   const service = new CacheService({
     store: choices.store ?? memoryStore(),
@@ -62,7 +63,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     service,
     verifier: choices.verifier ?? new AnonymousVerifier(),
     clock,
-    requestTimeoutMs: choices.requestTimeoutMs ?? 10_000,
+    requestTimeoutMs,
     budget,
     logger,
   });
@@ -72,6 +73,9 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     reflection: false,
     logger,
     ...choices,
+    clock,
+    requestTimeoutMs,
+    budget,
     limits,
     lifecycle,
   });

@@ -37,13 +37,15 @@ Deno.test("a watch hears of the draining and ends with the server", async () => 
   const server = await startServer();
   using client = new TestClient(server.address);
   const seen: unknown[] = [];
+  let shutdown: Promise<void> | undefined;
   for await (const { status } of client.watch("cache.v1.CacheService")) {
     seen.push(status);
     if (status === SERVING) {
       server.lifecycle.enter("draining");
       server.drain();
-    } else await Promise.race([server.shutdown(), Promise.resolve()]);
+    } else shutdown = server.shutdown();
   }
+  await shutdown;
   assert.deepEqual(seen, [SERVING, NOT_SERVING]);
 });
 

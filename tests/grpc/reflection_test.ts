@@ -36,6 +36,30 @@ Deno.test("reflection lists the services and describes maps as clients in Go dem
   assert.equal(description.match(/EntriesEntry/g)?.length, 2);
 });
 
+Deno.test("a reflection request that cannot be read is the caller's fault", async () => {
+  await using server = await startServer({ reflection: true });
+  await assert.rejects(reflect(server.address, Uint8Array.of(0xff, 0xff, 0xff)), {
+    code: status.INVALID_ARGUMENT,
+  });
+});
+
+Deno.test("a reflection stream that stays open ends at the timeout, with its answers", async () => {
+  await using server = await startServer({ reflection: true, requestTimeoutMs: 200 });
+  const client = new grpc.Client(server.address, grpc.credentials.createInsecure());
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    (bytes) => bytes,
+    (bytes) => bytes,
+  );
+  call.write(Buffer.from(LIST));
+  let answers = 0;
+  await assert.rejects(async () => {
+    for await (const _ of call) answers++;
+  }, { code: status.DEADLINE_EXCEEDED });
+  assert.equal(answers, 1);
+  client.close();
+});
+
 Deno.test("reflection is not served unless it is wanted", async () => {
   await using server = await startServer();
   await assert.rejects(reflect(server.address, LIST), { code: status.UNIMPLEMENTED });
