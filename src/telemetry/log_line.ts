@@ -1,5 +1,6 @@
 import {
   ansiColorFormatter,
+  defaultTextFormatter,
   type LogLevel,
   type LogRecord,
   type TextFormatter,
@@ -26,13 +27,16 @@ export const jsonLine: TextFormatter = (record) =>
     ...shown(record),
   }) + "\n";
 
-/** Lines for a person at a terminal. */
-export const prettyLine: TextFormatter = (record) => {
-  const line = ansiColorFormatter(record).trimEnd();
-  const fields = Object.entries(shown(record));
-  if (fields.length === 0) return line + "\n";
-  return `${line} ${fields.map(([name, value]) => `${name}=${asText(value)}`).join(" ")}\n`;
-};
+/** Lines for a person, coloured for a terminal. */
+export function prettyLine(colour: boolean): TextFormatter {
+  const format = colour ? ansiColorFormatter : defaultTextFormatter;
+  return (record) => {
+    const line = format(record).trimEnd();
+    const fields = Object.entries(shown(record));
+    if (fields.length === 0) return line + "\n";
+    return `${line} ${fields.map(([name, value]) => `${name}=${asText(value)}`).join(" ")}\n`;
+  };
+}
 
 function shown(record: LogRecord): Record<string, unknown> {
   return Object.fromEntries(

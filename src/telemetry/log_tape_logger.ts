@@ -6,6 +6,7 @@ import {
   type Logger as LogTape,
   type LogLevel,
 } from "@logtape/logtape";
+import type { Clock } from "../core/clock.ts";
 import type { LogFields, Logger } from "../core/telemetry.ts";
 import { jsonLine, prettyLine } from "./log_line.ts";
 
@@ -14,7 +15,13 @@ export interface LoggerOptions {
   readonly format: "json" | "pretty";
   /** Where the lines go; it stays open when the logger is closed. */
   readonly stream: WritableStream<Uint8Array>;
+  /** Whether pretty lines may be coloured. */
+  readonly colour: boolean;
+  readonly clock: Clock;
 }
+
+/** How long closing waits for a stream that takes no lines. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 const LOGTAPE_LEVELS: Readonly<Record<LoggerOptions["level"], LogLevel>> = {
   debug: "debug",
@@ -26,15 +33,17 @@ const LOGTAPE_LEVELS: Readonly<Record<LoggerOptions["level"], LogLevel>> = {
 /** Logs by LogTape, buffered: a stream that does not take lines blocks nobody. */
 export class LogTapeLogger implements Logger {
   readonly #log: LogTape;
+  readonly #clock: Clock;
 
-  private constructor(log: LogTape) {
+  private constructor(log: LogTape, clock: Clock) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** Configures LogTape, which is global to the process: opens one logger at a time. */
   static async open(options: LoggerOptions): Promise<LogTapeLogger> {
     const sink = getStreamSink(options.stream, {
-      formatter: options.format === "json" ? jsonLine : prettyLine,
+      formatter: options.format === "json" ? jsonLine : prettyLine(options.colour),
       nonBlocking: true,
       closeStream: false,
     });
@@ -47,7 +56,7 @@ export class LogTapeLogger implements Logger {
         { category: ["logtape", "meta"], sinks: ["sink"], lowestLevel: "error" },
       ],
     });
-    return new LogTapeLogger(getLogger("cache-service"));
+    return new LogTapeLogger(getLogger("cache-service"), options.clock);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -66,8 +75,11 @@ export class LogTapeLogger implements Logger {
     this.#log.error(message, fields);
   }
 
-  /** Writes out what is buffered and lets go of the stream. */
+  /** Writes out what is buffered, unless nobody reads it, and lets go of the stream. */
   async close(): Promise<void> {
-    await dispose();
+    const timeout = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimer(timeout.resolve, CLOSE_TIMEOUT_MS);
+    await Promise.race([dispose(), timeout.promise]);
+    timer.cancel();
   }
 }
