@@ -1,6 +1,11 @@
 import { AnonymousVerifier } from "./auth/anonymous_verifier.ts";
 import { ScopePolicy } from "./auth/policy.ts";
 import { CacheService } from "./cache/cache_service.ts";
+import { Copies } from "./cache/copies.ts";
+import type { Local } from "./cache/local.ts";
+import { NearCache } from "./cache/near_cache.ts";
+import { OutageJournal } from "./cache/outage_journal.ts";
+import { Recovery } from "./cache/recovery.ts";
 import type { Config } from "./config.ts";
 import type { Clock, Random } from "./core/clock.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
@@ -13,7 +18,7 @@ import { createHandlers } from "./grpc/service.ts";
 import { createRestApp } from "./http/rest_app.ts";
 import { startRestServer } from "./http/rest_server.ts";
 import { MemoryStore } from "./store/memory_store.ts";
-import { RedisStore } from "./store/redis_store.ts";
+import { RedisStore, type RedisStoreParts } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
 
@@ -47,6 +52,8 @@ export function openLogger(config: Config): Promise<LogTapeLogger> {
     level: logLevel,
     format: logFormat,
     stream: Deno.stdout.writable,
+    colour: Deno.stdout.isTerminal() && !Deno.noColor,
+    clock: systemClock,
   });
 }
 
@@ -55,9 +62,10 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const { logger, version, clock = systemClock, random = systemRandom } = parts;
   const lifecycle = new Lifecycle();
   const limits: Limits = config.cache;
-  const store = openStore(config, { clock, random, logger });
+  const { store, local } = openStorage(config, { clock, random, logger });
   const service = new CacheService({
     store,
+    ...(local === undefined ? {} : { local }),
     envelope: new NoEnvelope(),
     policy: new ScopePolicy(),
     limits,
@@ -80,6 +88,8 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const rest = startRestServer(createRestApp({ ...shared, version }), {
     host,
     port: httpPort,
+    clock,
+    logger,
   });
   let grpc: GrpcServer;
   try {
@@ -104,38 +114,64 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
     await new Promise<void>((resolve) => {
       clock.setTimer(resolve, config.server.drainDelayMs);
     });
+    const endsAtMs = clock.monotonicMs() + config.server.gracefulTimeoutMs;
     const finished = Promise.all([rest.shutdown(), grpc.shutdown()]);
     const clean = await endsWithin(finished, { ms: config.server.gracefulTimeoutMs, clock });
     if (!clean) {
       grpc.abort();
       await rest.abort();
     }
+    await local?.recovery.finish(Math.max(0, endsAtMs - clock.monotonicMs()));
     await store.close();
     return clean;
   };
   return { httpPort: rest.port, grpcPort: grpc.port, drain };
 }
 
-function openStore(
+/** The store, and what this process keeps beside it where that is on. */
+function openStorage(
   config: Config,
   parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
-): MemoryStore | RedisStore {
-  const { cache, redis } = config;
+): { readonly store: MemoryStore | RedisStore; readonly local: Local | undefined } {
+  const { cache } = config;
+  const { clock, logger } = parts;
   if (cache.backend === "memory") {
-    return new MemoryStore({
-      clock: parts.clock,
-      maxBytes: cache.maxMemoryBytes,
-      tombstoneTtlMs: cache.tombstoneTtlMs,
-    });
+    const { maxMemoryBytes: maxBytes, tombstoneTtlMs } = cache;
+    return { store: new MemoryStore({ clock, maxBytes, tombstoneTtlMs }), local: undefined };
   }
-  const { tlsEnabled, tlsCaFile, username, password, ...rest } = redis;
+  if (!cache.localCacheEnabled) return { store: openRedis(config, parts), local: undefined };
+  const copies: Local["copies"] = new Copies({
+    near: new NearCache({
+      policy: cache.evictionPolicy,
+      maxEntries: cache.localCacheSize,
+      maxBytes: cache.maxMemoryBytes,
+      onEviction: () => {},
+    }),
+    clock,
+    mode: cache.localCacheMode,
+    maxAgeMs: cache.localMaxAgeMs,
+  });
+  const store = openRedis(config, { ...parts, listener: copies });
+  const journal = new OutageJournal({
+    maxEntries: cache.journalMaxEntries,
+    maxBytes: cache.journalMaxBytes,
+  });
+  const recovery = new Recovery({ store, journal, copies, clock, logger });
+  const acceptsWrites = cache.degradedWrites === "accept";
+  const mode = () => store.tracking === "refused" ? "fallback" : cache.localCacheMode;
+  return { store, local: { copies, journal, recovery, acceptsWrites, mode } };
+}
+
+function openRedis(config: Config, parts: RedisStoreParts): RedisStore {
+  const { tlsEnabled, tlsCaFile, username, password, ...rest } = config.redis;
   const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
   return new RedisStore({
     ...rest,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: password.reveal() }),
     ...(tlsEnabled ? { tls: ca } : {}),
-    tombstoneTtlMs: cache.tombstoneTtlMs,
+    tombstoneTtlMs: config.cache.tombstoneTtlMs,
+    breaker: config.breaker,
   }, parts);
 }
 

@@ -12,7 +12,7 @@ export const DEV_DEFAULTS: Readonly<Record<string, string>> = {
 
 /** Where the service listens, and lines to paste into a shell. */
 export function devHints(config: Config, app: App): string {
-  const { host } = config.server;
+  const host = bracketed(config.server.host);
   const base = `http://${host}:${app.httpPort}`;
   const entry = `${base}/api/v1/cache/demo/greeting`;
   const grpc = `grpcurl -plaintext -d`;
@@ -33,4 +33,9 @@ export function devHints(config: Config, app: App): string {
 
   Ctrl-C stops it.
 `;
+}
+
+/** An address as URLs and `host:port` want it (RFC 3986, section 3.2.2). */
+export function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

@@ -1,7 +1,8 @@
 import { type App, openLogger, startApp } from "../app.ts";
 import { type Config, ConfigFaults, describeConfig } from "../config.ts";
+import { BindError } from "../core/bind_error.ts";
 import type { Logger } from "../core/telemetry.ts";
-import { DEV_DEFAULTS, devHints } from "./dev.ts";
+import { bracketed, DEV_DEFAULTS, devHints } from "./dev.ts";
 import { EXIT } from "./exit_code.ts";
 import { faultMessage, loadConfig } from "./load_config.ts";
 import { complain, print } from "./terminal.ts";
@@ -55,15 +56,17 @@ async function run(
     app = await startApp(config, { logger, version: VERSION });
   } catch (error) {
     signals.close();
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    complain(`${error.message}\nSet SERVER_HTTP_PORT or SERVER_GRPC_PORT to another port.`);
+    if (error instanceof Deno.errors.AddrInUse) {
+      complain(`${error.message}\nSet SERVER_HTTP_PORT or SERVER_GRPC_PORT to another port.`);
+    } else if (error instanceof BindError) complain(error.message);
+    else throw error;
     return EXIT.unavailable;
   }
   logger.info("started", {
     version: VERSION,
     deno: Deno.version.deno,
-    http: `${config.server.host}:${app.httpPort}`,
-    grpc: `${config.server.host}:${app.grpcPort}`,
+    http: `${bracketed(config.server.host)}:${app.httpPort}`,
+    grpc: `${bracketed(config.server.host)}:${app.grpcPort}`,
     config: describeConfig(config),
   });
   onStarted(config, app);

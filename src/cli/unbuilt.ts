@@ -11,7 +11,10 @@ export function unbuiltFaults(config: Config): string[] {
     [auth.encryptionKeys.length > 0, "AUTH_ENCRYPTION_KEY"],
     [auth.encryptionKeyFile !== undefined, "AUTH_ENCRYPTION_KEY_FILE"],
     [cache.encryptNamespaces.length > 0, "CACHE_ENCRYPT_NAMESPACES"],
-    [cache.evictionPolicy !== "lru", `CACHE_EVICTION_POLICY=${cache.evictionPolicy}`],
+    [
+      cache.backend === "memory" && cache.evictionPolicy !== "lru",
+      `CACHE_EVICTION_POLICY=${cache.evictionPolicy} with CACHE_BACKEND=memory`,
+    ],
     [broker.type !== "none", `BROKER_TYPE=${broker.type}`],
     [server.tlsCertFile !== undefined, "SERVER_TLS_CERT_FILE"],
     [telemetry.metricsPort !== undefined, "METRICS_PORT"],
