@@ -24,6 +24,7 @@ export async function checkStoreContract(
 ): Promise<void> {
   let keys = 0;
   const run = crypto.randomUUID();
+  const entryOf = async (key: string): Promise<Entry | undefined> => (await store.get(key)).entry;
   const freshKey = () => `contract:${run}-${keys++}`;
   const stamp = (offsetMs = 0, counter = 0): Stamp => ({
     ms: Math.floor(store.time.nowMs()) + offsetMs,
@@ -55,7 +56,7 @@ export async function checkStoreContract(
   };
 
   await context.step("a key never written is not there", async () => {
-    assert.equal(await store.get(freshKey()), undefined);
+    assert.equal(await entryOf(freshKey()), undefined);
   });
 
   for (const size of [0, 1, 1024, 1024 * 1024]) {
@@ -70,8 +71,10 @@ export async function checkStoreContract(
         status: "written",
         stamp: original.stamp,
         replaced: false,
+        isExpired: false,
+        lease: undefined,
       });
-      const read = await store.get(key);
+      const read = await entryOf(key);
       assert(read !== undefined);
       assert.equal(read.flags, FLAG_ENCRYPTED);
       assert.equal(read.expiresAtMs, original.expiresAtMs);
@@ -102,7 +105,7 @@ export async function checkStoreContract(
     for (const [i] of odd.entries()) {
       const result = results[i];
       assert(result !== undefined && !(result instanceof CacheError));
-      assert.deepEqual([...result.payload], [i]);
+      assert.deepEqual([...result.entry?.payload ?? []], [i]);
     }
   });
 
@@ -111,7 +114,7 @@ export async function checkStoreContract(
     const payload = new Uint8Array([1, 2, 3]);
     await written(write(key, entry(payload)));
     payload.fill(9);
-    assert.deepEqual([...(await store.get(key))?.payload ?? []], [1, 2, 3]);
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [1, 2, 3]);
   });
 
   await context.step(
@@ -127,7 +130,7 @@ export async function checkStoreContract(
         writer: (WRITER | RAISED_WRITER_BIT) >>> 0,
       });
       assert.equal(outcome.replaced, true);
-      const read = await store.get(key);
+      const read = await entryOf(key);
       assert.deepEqual(read?.stamp, outcome.stamp);
       assert.deepEqual([...read?.payload ?? []], [2]);
     },
@@ -174,7 +177,7 @@ export async function checkStoreContract(
       mode: "replay",
     });
     assert.equal(outcome.status, "superseded");
-    assert.deepEqual([...(await store.get(key))?.payload ?? []], [1]);
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [1]);
   });
 
   await context.step("a write after its deadline changes nothing", async () => {
@@ -182,7 +185,7 @@ export async function checkStoreContract(
     const deadlineMs = monotonicMs() - 1000;
     const outcome = await write(key, entry(new Uint8Array([1])), { deadlineMs });
     assert.equal(outcome.status, "late");
-    assert.equal(await store.get(key), undefined);
+    assert.equal(await entryOf(key), undefined);
   });
 
   await context.step("a delete leaves a tombstone that tells what was there", async () => {
@@ -192,7 +195,7 @@ export async function checkStoreContract(
     const outcome = await written(write(key, tombstone()));
     assert.equal(outcome.replaced, true);
     assert.equal((await written(write(key, tombstone()))).replaced, false);
-    const read = await store.get(key);
+    const read = await entryOf(key);
     assert(read !== undefined);
     assert.equal(isLive(read, store.time.nowMs()), false);
     assert.equal(read.payload.length, 0);
@@ -204,7 +207,7 @@ export async function checkStoreContract(
     const key = freshKey();
     const ahead = stamp(30_000);
     await written(write(key, tombstone({ stamp: ahead })));
-    assert.equal((await store.get(key))?.expiresAtMs, ahead.ms + TOMBSTONE_TTL_MS);
+    assert.equal((await entryOf(key))?.expiresAtMs, ahead.ms + TOMBSTONE_TTL_MS);
   });
 
   await context.step("an older replay does not bring a deleted value back", async () => {
@@ -227,7 +230,7 @@ export async function checkStoreContract(
       const previous = stamps[i - 1];
       if (previous !== undefined) assert(compareStamps(previous, next) < 0, "stamps repeat");
     }
-    assert.deepEqual((await store.get(key))?.stamp, stamps.at(-1));
+    assert.deepEqual((await entryOf(key))?.stamp, stamps.at(-1));
   });
 
   await context.step("a batch read keeps the order and the gaps", async () => {
@@ -239,10 +242,10 @@ export async function checkStoreContract(
     const results = await store.getMany(asked, { maxBytes: 8 * 1024 * 1024 });
     assert.equal(results.length, 1000);
     for (const [i, result] of results.entries()) {
-      if (i % 2 === 1) assert.equal(result, undefined);
+      if (i % 2 === 1) assert.deepEqual(result, { entry: undefined, lease: undefined });
       else {
         assert(result !== undefined && !(result instanceof CacheError));
-        assert.equal(result.payload[0], (i / 2) % 256);
+        assert.equal(result.entry?.payload[0], (i / 2) % 256);
       }
     }
   });
@@ -255,7 +258,9 @@ export async function checkStoreContract(
     }
     const results = await store.getMany(batch, { maxBytes: 350_011 });
     assert.deepEqual(
-      results.map((result) => result instanceof CacheError ? result.code : result?.payload.length),
+      results.map((result) =>
+        result instanceof CacheError ? result.code : result.entry?.payload.length
+      ),
       sizes,
     );
   });

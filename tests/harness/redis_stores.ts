@@ -1,3 +1,5 @@
+import type { ChangeListener } from "../../src/core/coherence.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { Logger } from "../../src/core/telemetry.ts";
 import { RedisStore } from "../../src/store/redis_store.ts";
 import { systemClock, systemRandom } from "../../src/system.ts";
@@ -21,11 +23,15 @@ export interface TestStoreOptions {
   readonly tls?: { readonly ca?: string };
   readonly timeoutMs?: number;
   readonly logger?: Logger;
+  readonly listener?: ChangeListener;
+  /** The system's by default. */
+  readonly clock?: Clock;
 }
 
 /** A Redis store that is not waited for. */
 export function openRedisStore(options: TestStoreOptions): RedisStore {
-  const { addresses, timeoutMs = 3000, logger = silentLogger, ...rest } = options;
+  const { addresses, timeoutMs = 3000, listener, ...others } = options;
+  const { logger = silentLogger, clock = systemClock, ...rest } = others;
   return new RedisStore({
     clusterMode: false,
     poolSize: 3,
@@ -35,12 +41,23 @@ export function openRedisStore(options: TestStoreOptions): RedisStore {
     readTimeoutMs: timeoutMs,
     writeTimeoutMs: timeoutMs,
     tombstoneTtlMs: 600_000,
+    breaker: {
+      failureThreshold: 5,
+      openTimeoutMs: 30_000,
+      halfOpenRequests: 3,
+      successThreshold: 2,
+    },
     ...rest,
     addresses: addresses.map((address) => {
       const colon = address.lastIndexOf(":");
       return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
     }),
-  }, { clock: systemClock, random: systemRandom, logger });
+  }, {
+    clock,
+    random: systemRandom,
+    logger,
+    ...(listener === undefined ? {} : { listener }),
+  });
 }
 
 /** A Redis store whose connections all serve; closed by `await using`. */

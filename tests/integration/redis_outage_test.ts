@@ -173,8 +173,9 @@ serverTest({
       await service.set({ namespace: "n", key, value }, call());
     }
     for (const key of read.missingKeys) {
+      // After so many failures of its node the call may not even be tried.
       await assert.rejects(service.set({ namespace: "n", key, value }, call()), {
-        code: "redis_unavailable",
+        code: /^(redis_unavailable|circuit_open)$/,
       });
     }
     await waitFor(() => service.health().degraded, { deadlineMs: 5000, what: "health to tell" });

@@ -1,0 +1,26 @@
+// Requirements 8.2, 8.5: a replica that says it is ready on a Cluster serves every key from then on.
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/system.ts";
+import { callWithin, createService } from "../harness/cache_services.ts";
+import { connectRedisStore } from "../harness/redis_stores.ts";
+import { serverTest } from "../support/backends.ts";
+import { startRedisCluster } from "../support/redis_cluster.ts";
+
+serverTest({
+  name: "every key is served from the moment at which the store is connected",
+  needs: ["redis-server", "redis-cli"],
+  async fn(): Promise<void> {
+    await using cluster = await startRedisCluster();
+    const entries = new Map(Array.from({ length: 1000 }, (_, i) => [`k${i}`, Uint8Array.of(1)]));
+    for (let start = 0; start < 5; start++) {
+      await using connected = await connectRedisStore({
+        addresses: cluster.addresses.slice(0, 1),
+        clusterMode: true,
+        poolSize: 10,
+      });
+      const service = createService(connected.store, { clock: systemClock });
+      const stored = await service.batchSet({ namespace: "n", entries }, callWithin(systemClock));
+      assert.deepEqual(stored, { success: true, storedCount: 1000, degraded: false });
+    }
+  },
+});
