@@ -2,7 +2,13 @@
 // that some serial order explains, and every operation ends.
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ReadResult, Store, StoreWrite, WriteOutcome } from "../../src/core/store.ts";
+import type {
+  ReadResult,
+  Store,
+  StoreRead,
+  StoreWrite,
+  WriteOutcome,
+} from "../../src/core/store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { createService } from "../harness/cache_services.ts";
 import { onLegs } from "../harness/legs.ts";
@@ -116,7 +122,7 @@ class ScheduledStore implements Store {
     this.time = inner.time;
   }
 
-  get(key: string): Promise<ReadResult & { code?: never } | undefined> {
+  get(key: string): Promise<StoreRead> {
     return this.#scheduled("get", () => this.#inner.get(key));
   }
 

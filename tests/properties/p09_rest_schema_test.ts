@@ -228,6 +228,7 @@ Deno.test("property 9: any request is answered by JSON of the documented schema"
         await check(response, sent);
       }
       assert.equal(fixture.budget.usedBytes, 0);
+      fixture.app.close();
       assert.equal(fixture.clock.pendingTimers, 0);
       assert.deepEqual(fixture.errors, []);
     },

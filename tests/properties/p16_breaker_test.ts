@@ -147,7 +147,7 @@ function follow(given: Settings, taken: readonly Step[]): readonly BreakerState[
       breaker[step.verdict](one.permit);
       model.settle(one.call, { verdict: step.verdict, nowMs });
     } else if (step.do === "probe") {
-      breaker.probeAnswered();
+      breaker.probeAnswered(clock.monotonicMs());
       model.probe(nowMs);
     } else {
       clock.advanceSync(step.ms);
