@@ -42,9 +42,17 @@ export class OutageJournal {
     return this.#entries.get(key);
   }
 
-  /** The writes that have waited longest, up to `count`. */
+  /** The writes that have waited longest since they were put or deferred, up to `count`. */
   oldest(count: number): [string, Entry][] {
     return this.#entries.entries().take(count).toArray();
+  }
+
+  /** Lets the write of a key wait behind all others. */
+  defer(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
   }
 
   /** Takes all of `writes`, or none and returns false where they do not fit. */

@@ -24,8 +24,9 @@ export interface RecoveryParts {
 }
 
 /**
- * Brings the journal to the store whenever there is something in it. One write goes first, as a trial;
- * as long as it fails nothing else is sent. Between batches requests have their turn.
+ * Brings the journal to the store whenever there is something in it, in batches: between two of them
+ * requests have their turn. A write that fails goes behind the others. Otherwise those of a Cluster's
+ * node that is back would wait for those of one that is still away.
  */
 export class Recovery {
   readonly #parts: RecoveryParts;
@@ -70,13 +71,15 @@ export class Recovery {
     const { journal } = this.#parts;
     this.#isRunning = true;
     try {
-      let batch = 1;
       while (journal.size > 0 && !this.#isStopped) {
         const results = await Promise.all(
-          journal.oldest(batch).map(([key, entry]) => this.#replay(key, entry)),
+          journal.oldest(BATCH).map(async ([key, entry]) => {
+            const isDone = await this.#replay(key, entry);
+            if (!isDone) journal.defer(key);
+            return isDone;
+          }),
         );
-        if (!results.every(Boolean)) break;
-        batch = BATCH;
+        if (!results.some(Boolean)) break;
       }
     } finally {
       this.#isRunning = false;
