@@ -130,6 +130,7 @@ export function addressOf(connection: Redis): string {
 
 /** Closes a client; resolves when nothing of its connections is left. */
 export async function closeRedisClient(client: RedisClient, clock: Clock): Promise<void> {
+  // Told to disconnect once more, an ended one would set the timer for it again.
   if (client.status === "end") return;
   const connections = client instanceof Cluster ? client.nodes("all") : [client];
   const ended = connections.filter(({ status }) => status === "ready").map((connection) =>
