@@ -21,6 +21,7 @@ const READ_KEYS = Array.from({ length: 100 }, (_, i) => `read-${i}`);
 const WRITTEN_KEYS = Array.from({ length: CALLERS / 4 }, (_, i) => `written-${i}`);
 
 interface Sample {
+  readonly caller: number;
   readonly beganAtMs: number;
   readonly tookMs: number;
   readonly degraded: boolean;
@@ -64,7 +65,7 @@ serverTest({
       while (!isOver) {
         const beganAtMs = performance.now();
         const degraded = await callOnce(caller);
-        samples.push({ beganAtMs, tookMs: performance.now() - beganAtMs, degraded });
+        samples.push({ caller, beganAtMs, tookMs: performance.now() - beganAtMs, degraded });
         await pause(PAUSE_MS);
       }
     };
@@ -95,6 +96,10 @@ serverTest({
     // A write waits until it certainly does not land any more: a little longer than its timeout.
     const longest = Math.max(...during.map(({ tookMs }) => tookMs));
     assert(longest < TIMEOUT_MS + SLACK_MS, `a call took ${longest} ms`);
+    const slow = samples.filter(({ beganAtMs, tookMs }) =>
+      beganAtMs < thawedAtMs && beganAtMs + tookMs > frozenAtMs && tookMs > SLACK_MS
+    );
+    assert.equal(new Set(slow.map(({ caller }) => caller)).size, slow.length, "one waited twice");
     const later = during.filter(({ beganAtMs }) =>
       beganAtMs > frozenAtMs + TIMEOUT_MS + 2 * SLACK_MS
     );

@@ -66,3 +66,37 @@ serverTest({
     await healed;
   },
 });
+
+serverTest({
+  name: "what changed unheard is not answered in a later outage either",
+  needs: ["redis-server"],
+  async fn(): Promise<void> {
+    await using redis = await startRedis();
+    await using proxy = await startFaultProxy({ target: redis });
+    const options = { addresses: [proxy.address], timeoutMs: 1000, poolSize: 1 };
+    await using replica = await connectReplica(options);
+    await using other = await connectReplica({ addresses: [redis.address] });
+    await set(other, { byte: 1 });
+    await untilCopied(replica);
+    proxy.refuse();
+    proxy.cut();
+    await set(other, { byte: 2 });
+    // Nothing newer is known here, so this is right while the connection is away.
+    await waitFor(async () => (await read(replica)).from === "local degraded", {
+      deadlineMs: 5000,
+      what: "the loss to be noticed",
+    });
+    proxy.heal();
+    await waitFor(async () => !await set(replica, { key: "another", byte: 3 }), {
+      deadlineMs: 5000,
+      what: "an ordinary write",
+    });
+    await untilCopied(replica, "another");
+    await redis.kill();
+    await waitFor(() => replica.store.status() === "disconnected", {
+      deadlineMs: 5000,
+      what: "the death of Redis to be noticed",
+    });
+    assert.deepEqual(await read(replica), { byte: undefined, from: "miss degraded" });
+  },
+});
