@@ -16,7 +16,7 @@ import { NoEnvelope } from "./crypto/no_envelope.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
 import { createRestApp } from "./http/rest_app.ts";
-import { startRestServer } from "./http/rest_server.ts";
+import { type RestServer, startRestServer } from "./http/rest_server.ts";
 import { MemoryStore } from "./store/memory_store.ts";
 import { RedisStore, type RedisStoreParts } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
@@ -85,26 +85,27 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
     newCorrelationId: () => crypto.randomUUID(),
   };
   const { host, httpPort, grpcPort } = config.server;
-  const rest = startRestServer(createRestApp({ ...shared, version }), {
-    host,
-    port: httpPort,
-    clock,
-    logger,
-  });
+  let rest: RestServer | undefined;
   let grpc: GrpcServer;
   try {
+    rest = startRestServer(createRestApp({ ...shared, version }), {
+      host,
+      port: httpPort,
+      clock,
+      logger,
+    });
     grpc = await startGrpcServer(createHandlers(shared), {
       ...shared,
       host,
       port: grpcPort,
       reflection: config.server.grpcReflection,
     });
-    if (store instanceof RedisStore) {
-      await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
-    }
   } catch (error) {
-    await Promise.all([rest.abort(), store.close()]);
+    await Promise.all([rest?.abort(), store.close()]);
     throw error;
+  }
+  if (store instanceof RedisStore) {
+    await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
   }
   lifecycle.enter("serving");
 
