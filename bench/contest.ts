@@ -16,10 +16,10 @@ import {
 import type { Workload } from "./workloads.ts";
 
 /**
- * The servers: a bare one that repeats recorded answers, the service with its entries in memory and
- * in Redis, and those it is compared with.
+ * The servers: a bare one that repeats recorded answers, the service with its entries in memory, in
+ * Redis with a near cache, and in Redis alone, and those it is compared with.
  */
-export type Target = "ceiling" | "memory" | "redis" | "hono" | "webdis";
+export type Target = "ceiling" | "memory" | "near" | "redis" | "hono" | "webdis";
 
 export interface RoundPlan {
   readonly rounds: number;
@@ -104,6 +104,7 @@ async function lineUp(
   const contestants: Contestant[] = [
     { target: "ceiling", server: ceiling, load },
     memory,
+    await enter("near", await startService(api, { redisAddress: redis.address, nearCache: true })),
     await enter("redis", await startService(api, { redisAddress: redis.address })),
   ];
   if (api === "grpc") return contestants;

@@ -25,6 +25,7 @@ const CEILINGS: Readonly<Record<Api, string>> = {
 const TARGETS: Readonly<Record<Target, string>> = {
   ceiling: "ceiling",
   memory: "service, memory",
+  near: "service, Redis and near cache",
   redis: "service, Redis",
   hono: "Hono + ioredis",
   webdis: "webdis",
@@ -41,9 +42,11 @@ export function markdown(report: Report): string {
     "# Benchmarks",
     introduction(report),
     "## Ratios",
-    ...apis.flatMap((
-      api,
-    ) => [ceilingRatios(report, api), ...(api === "rest" ? [peers(report)] : [])]),
+    ...apis.flatMap((api) => [
+      ceilingRatios(report, api),
+      ...(api === "rest" ? [peers(report)] : []),
+      nearRatios(report, api),
+    ]),
     "## Figures",
     legend(report.plan),
     ...apis.map((api) => figures(report, api)),
@@ -66,8 +69,7 @@ function introduction({ machine, plan, results }: Report): string {
     `"CPU", of the processor time that a request takes, so that more is better in both. The latter ` +
     `depends least on what else ran. Trust ratios before figures.`,
     "Not yet part of the service, and so not of these figures: identity (`AUTH_ENABLED=false`), " +
-    "metrics, traces, a log line for each call, the near cache. All of them will cost something, or " +
-    "save something, when they come.",
+    "metrics, traces, a log line for each call. All of them will cost something when they come.",
     [
       "- **ceiling**: `Deno.serve`, or grpc-js, that reads the request and repeats an answer " +
       "recorded from the service, headers included; no routes, no JSON, no protobuf.",
@@ -101,6 +103,15 @@ function peers(report: Report): string {
   ]);
   return "### REST on Redis: requests/s of the service over those of others\n\n" +
     table(["", ...peers.map((peer) => `÷ ${TARGETS[peer]}`)], rows);
+}
+
+function nearRatios(report: Report, api: Api): string {
+  const rows = workloadsOf(report, api).map((workload) => [
+    report.workloads[workload] ?? workload,
+    ratioText(report, { api, workload, target: "near", base: "redis" }),
+  ]);
+  return `### ${TITLES[api]}: requests/s with the near cache over those without\n\n` +
+    table(["", "near cache ÷ Redis alone"], rows);
 }
 
 function legend(plan: RoundPlan): string {

@@ -3,6 +3,7 @@
  *
  *     deno task bench                  all of it, about 20 minutes; writes docs/benchmarks.md and .json
  *     deno task bench --quick          short rounds, to see that everything works; writes nothing
+ *     deno task bench --quick --save   the same, 6 minutes, and writes them
  *     deno task bench --only set_1k    one workload (get_1k, get_16k, miss, set_1k, set_16k, batch,
  *                                      mix) or `resting`; writes nothing
  *
@@ -26,12 +27,16 @@ const IDLE_SECONDS = 5;
 const RESTING = "resting";
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    save: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
 });
 const report = await measure(options);
 const text = markdown(report);
 console.log(text);
-if (!options.quick && options.only === undefined) {
+if (options.save || !options.quick && options.only === undefined) {
   const docs = new URL("../docs/", import.meta.url);
   Deno.mkdirSync(docs, { recursive: true });
   Deno.writeTextFileSync(new URL("benchmarks.md", docs), text);

@@ -20,9 +20,9 @@ export interface Server extends AsyncDisposable {
  */
 export async function startService(
   api: Api,
-  options: { readonly redisAddress?: string } = {},
+  options: { readonly redisAddress?: string; readonly nearCache?: boolean } = {},
 ): Promise<Server> {
-  const { redisAddress } = options;
+  const { redisAddress, nearCache = false } = options;
   const ports = { rest: freePort(), grpc: freePort() };
   const server = deno("main.ts", {
     args: ["serve"],
@@ -32,8 +32,8 @@ export async function startService(
       SERVER_HTTP_PORT: `${ports.rest}`,
       SERVER_GRPC_PORT: `${ports.grpc}`,
       SERVER_DRAIN_DELAY: "0s",
-      // With a near cache most reads would not be reads of Redis.
-      CACHE_LOCAL_CACHE_ENABLED: "false",
+      // With a near cache most reads are no reads of Redis.
+      CACHE_LOCAL_CACHE_ENABLED: `${nearCache}`,
       ...(redisAddress === undefined
         ? { CACHE_BACKEND: "memory" }
         : { CACHE_BACKEND: "redis", REDIS_ADDRESSES: redisAddress }),
