@@ -1,7 +1,7 @@
 import type { Copies } from "./copies.ts";
 import type { OutageJournal } from "./outage_journal.ts";
 import type { Recovery } from "./recovery.ts";
-import type { Opened } from "./reads.ts";
+import type { Opened } from "./operations.ts";
 
 /** What a process keeps beside the store: copies of its entries, and writes that it is owed. */
 export interface Local {

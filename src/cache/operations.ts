@@ -1,8 +1,16 @@
 import type { ErrorCode } from "../core/errors.ts";
+import type { Stamp } from "../core/stamp.ts";
 import type { ConnectionStatus, Source } from "../core/store.ts";
 
 /** A value as it is stored and answered. */
 export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A live entry whose value is opened. */
+export interface Opened {
+  readonly value: Bytes;
+  readonly stamp: Stamp;
+  readonly expiresAtMs: number;
+}
 
 /** One key of a namespace. */
 export interface KeyRequest {

@@ -3,19 +3,12 @@ import { type Entry, FLAG_ENCRYPTED, isLive } from "../core/entry.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { CacheError, isStoreOutage } from "../core/errors.ts";
 import { storeKey } from "../core/key.ts";
-import { formatStamp, type HybridClock, type Stamp } from "../core/stamp.ts";
+import { formatStamp, type HybridClock } from "../core/stamp.ts";
 import type { ReadResult, Source, Store, StoreRead } from "../core/store.ts";
 import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
 import type { Local } from "./local.ts";
-import type { Bytes, Hit, KeyRequest, Miss } from "./operations.ts";
+import type { Bytes, Hit, KeyRequest, Miss, Opened } from "./operations.ts";
 import type { Ticket } from "./copies.ts";
-
-/** A live entry whose value is opened. */
-export interface Opened {
-  readonly value: Bytes;
-  readonly stamp: Stamp;
-  readonly expiresAtMs: number;
-}
 
 export interface ReadParts {
   readonly store: Store;
