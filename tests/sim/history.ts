@@ -79,12 +79,15 @@ export class History implements RedisObserver {
   readonly #time: VirtualTime;
   readonly #tracing: boolean;
   readonly #byStamp = new Map<string, WriteRecord>();
+  /** The write that Redis decided about last; what changes by a write changes by this one. */
+  #lastWrite: WriteRecord | undefined;
 
   constructor(time: VirtualTime, options: { readonly tracing: boolean }) {
     this.#time = time;
     this.#tracing = options.tracing;
   }
 
+  /** Adds a line to the trace. */
   note(who: string, what: () => string): void {
     if (!this.#tracing) return;
     this.trace.push(`${this.#time.nowMs.toFixed(2).padStart(10)}  ${who.padEnd(6)} ${what()}`);
@@ -153,9 +156,6 @@ export class History implements RedisObserver {
     write.executions.push({ atMs: this.#time.nowMs, mode, stamp });
     this.#lastWrite = write;
   }
-
-  /** Who wrote what changes next. */
-  #lastWrite: WriteRecord | undefined;
 
   changed(redisKey: string, stored: Stored | undefined, how: "write" | "expired" | "lost"): void {
     const key = redisKey.slice(KEY_PREFIX.length);

@@ -44,7 +44,7 @@ interface Session {
 export interface RedisObserver {
   /** A write has arrived and was decided about. */
   decided(key: string, write: ArrivedWrite, effect: Effect): void;
-  /** A key's entry has changed, also by its end; `forgets` where nothing is left of what it was. */
+  /** What stands under a key has changed: by a write, at its end, or because all data were lost. */
   changed(key: string, stored: Stored | undefined, how: "write" | "expired" | "lost"): void;
 }
 
