@@ -20,7 +20,7 @@ export interface RedisConnectionOptions {
 }
 
 /** The longest pause between two attempts: Redis must be noticed soon after it is back. */
-const MAX_RECONNECT_DELAY_MS = 500;
+const MAX_RECONNECT_DELAY_MS = 250;
 const FIRST_RECONNECT_DELAY_MS = 50;
 /** How long a connection that is given up may take to close before it is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 100;
