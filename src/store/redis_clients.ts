@@ -22,6 +22,8 @@ export interface RedisConnectionOptions {
 /** The longest pause between two attempts: Redis must be noticed soon after it is back. */
 const MAX_RECONNECT_DELAY_MS = 250;
 const FIRST_RECONNECT_DELAY_MS = 50;
+/** The longest pause before Redis is asked again whether it has loaded its data. */
+const LOADING_RETRY_MS = 100;
 /** How long a connection that is given up may take to close before it is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const SLOTS_REFRESH_INTERVAL_MS = 5000;
@@ -59,6 +61,8 @@ function nodeOptions(options: RedisConnectionOptions, jitter: () => number) {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // Redis estimates in whole seconds how long it still loads; by then it has long been ready.
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     enableAutoPipelining: true,
     // `TIME` measures the way to Redis, so it must not wait behind a pipeline.
     autoPipeliningIgnoredCommands: ["time"],
