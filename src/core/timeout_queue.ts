@@ -1,11 +1,35 @@
 import type { Clock, Timer } from "./clock.ts";
 
 /** One wait for something that should come before its timeout. */
-export interface Wait {
-  /** Set when it has come, or was given up. */
-  isOver: boolean;
+export class Wait {
+  /** Monotonic milliseconds of its timeout. */
   readonly dueMs: number;
-  readonly onTimeout: () => void;
+  #onTimeout: (() => void) | undefined;
+
+  constructor(dueMs: number, onTimeout: () => void) {
+    this.dueMs = dueMs;
+    this.#onTimeout = onTimeout;
+  }
+
+  /** Whether it has come, was given up, or has timed out. */
+  get isOver(): boolean {
+    return this.#onTimeout === undefined;
+  }
+
+  /**
+   * It has come, or is given up. The queue may keep the wait long after; what the callback holds,
+   * such as a body, is let go at once.
+   */
+  end(): void {
+    this.#onTimeout = undefined;
+  }
+
+  /** Ends it by its timeout, unless it is over. */
+  timeOut(): void {
+    const onTimeout = this.#onTimeout;
+    this.#onTimeout = undefined;
+    onTimeout?.();
+  }
 }
 
 /**
@@ -27,8 +51,7 @@ export class TimeoutQueue {
 
   /** Calls `onTimeout` after the timeout unless the wait is over by then. */
   begin(onTimeout: () => void): Wait {
-    const dueMs = this.#clock.monotonicMs() + this.#timeoutMs;
-    const wait: Wait = { isOver: false, dueMs, onTimeout };
+    const wait = new Wait(this.#clock.monotonicMs() + this.#timeoutMs, onTimeout);
     this.#dropOver();
     this.#waits.push(wait);
     this.#arm();
@@ -57,8 +80,7 @@ export class TimeoutQueue {
       this.#dropOver();
       const first = this.#waits[this.#head];
       if (first === undefined || first.dueMs > now) break;
-      first.isOver = true;
-      first.onTimeout();
+      first.timeOut();
     }
     this.#arm();
   }

@@ -43,7 +43,7 @@ export function beginArrival(
     dueMs: wait.dueMs,
     decoded: (bytes) => hold(Math.max(0, bytes - heldBytes)),
     end: () => {
-      wait.isOver = true;
+      wait.end();
       budget.release(heldBytes);
       heldBytes = 0;
     },

@@ -1,5 +1,4 @@
-import type { TimeoutQueue } from "../core/timeout_queue.ts";
-import { beginWait } from "./wait.ts";
+import type { TimeoutQueue, Wait } from "../core/timeout_queue.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -13,9 +12,9 @@ export function answerStream(
   { timeouts, onEnd }: { readonly timeouts: TimeoutQueue; readonly onEnd: () => void },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let offset = 0;
-  let endWait = (): void => {};
+  let wait: Wait | undefined;
   const awaitPull = (controller: ReadableStreamDefaultController): void => {
-    endWait = beginWait(timeouts, () => {
+    wait = timeouts.begin(() => {
       controller.error(new Error("The client takes no more of its answer."));
       onEnd();
     });
@@ -23,7 +22,7 @@ export function answerStream(
   return new ReadableStream({
     start: awaitPull,
     pull: (controller) => {
-      endWait();
+      wait?.end();
       if (offset >= body.length) {
         controller.close();
         return onEnd();
@@ -32,7 +31,7 @@ export function answerStream(
       awaitPull(controller);
     },
     cancel: () => {
-      endWait();
+      wait?.end();
       onEnd();
     },
   }, { highWaterMark: 0 });

@@ -2,7 +2,6 @@ import { CacheError } from "../core/errors.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TimeoutQueue } from "../core/timeout_queue.ts";
 import { HttpError, overloaded } from "./problem.ts";
-import { beginWait } from "./wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -50,16 +49,16 @@ function readBody(
   const reader = isSmall ? undefined : request.body?.getReader();
   const body = reader === undefined ? request.bytes() : readChunks(reader, held);
   return new Promise((resolve, reject) => {
-    const endWait = beginWait(timeouts, () => {
+    const wait = timeouts.begin(() => {
       reject(new HttpError("request_timeout", "The body did not arrive in time.", CLOSE));
       reader?.cancel().catch(() => {});
     });
     body.then((bytes) => {
-      endWait();
+      wait.end();
       if (bytes.length === (declared ?? bytes.length)) resolve(bytes);
       else reject(brokenOff());
     }, (error) => {
-      endWait();
+      wait.end();
       reject(error instanceof HttpError ? error : brokenOff());
     });
   });

@@ -107,12 +107,12 @@ export class GuardedClient {
       // A call that timed out stays pending until the client lets go of it: that bounds its queue.
       dispatch(task).then((reply) => {
         this.#pending--;
-        wait.isOver = true;
+        wait.end();
         breaker.succeeded(permit);
         resolve({ reply, lease: task.redirected ? undefined : options.lease });
       }, (error) => {
         this.#pending--;
-        wait.isOver = true;
+        wait.end();
         if (!isReply(error)) breaker.unanswered(permit, wasNeverSent(error) ? UNSENT_GRACE_MS : 0);
         else if (isServerState(error)) breaker.failed(permit);
         else breaker.released(permit);
