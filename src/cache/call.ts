@@ -13,16 +13,31 @@ export interface Call {
   readonly noCache?: boolean;
 }
 
+/** The time in which a call's work must be over, and how to tell. */
+export interface CallBounds {
+  readonly call: Call;
+  readonly clock: Clock;
+  /** The longest that the work can take: where that ends before the deadline, no timer is set. */
+  readonly timeoutMs: number;
+}
+
+/** Starts work and follows it as `withinDeadline` does; does not start it where time is over. */
+export function startWithinDeadline<T>(start: () => Promise<T>, bounds: CallBounds): Promise<T> {
+  if (isOver(bounds.call, bounds.clock)) return Promise.reject(deadlineExceeded());
+  return withinDeadline(start(), bounds);
+}
+
+/** Whether the caller no longer waits. */
+export function isOver({ deadlineMs, signal }: Call, clock: Clock): boolean {
+  return clock.monotonicMs() >= deadlineMs || signal?.aborted === true;
+}
+
 /**
  * Follows `work` until the caller's deadline or cancellation, then rejects with
- * `deadline_exceeded`; the work itself goes on. `timeoutMs` is the longest that the work can take:
- * where that ends first, no timer is set.
+ * `deadline_exceeded`; the work itself goes on.
  */
-export function withinDeadline<T>(
-  work: Promise<T>,
-  options: { readonly call: Call; readonly clock: Clock; readonly timeoutMs: number },
-): Promise<T> {
-  const { call: { deadlineMs, signal }, clock, timeoutMs } = options;
+export function withinDeadline<T>(work: Promise<T>, bounds: CallBounds): Promise<T> {
+  const { call: { deadlineMs, signal }, clock, timeoutMs } = bounds;
   const leftMs = deadlineMs - clock.monotonicMs();
   if (signal === undefined && leftMs >= timeoutMs) return work;
   return new Promise<T>((resolve, reject) => {

@@ -5,7 +5,7 @@ import { CacheError, isStoreOutage } from "../core/errors.ts";
 import { storeKey } from "../core/key.ts";
 import { formatStamp, type HybridClock } from "../core/stamp.ts";
 import type { ReadResult, Source, Store, StoreRead } from "../core/store.ts";
-import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
+import { type Call, startWithinDeadline } from "./call.ts";
 import type { Local } from "./local.ts";
 import type { Bytes, Hit, KeyRequest, Miss, Opened } from "./operations.ts";
 import type { Ticket } from "./copies.ts";
@@ -202,9 +202,6 @@ export class Reads {
 
   #within<T>(call: Call, start: () => Promise<T>): Promise<T> {
     const { clock, store } = this.#parts;
-    if (clock.monotonicMs() >= call.deadlineMs || call.signal?.aborted) {
-      return Promise.reject(deadlineExceeded());
-    }
-    return withinDeadline(start(), { call, clock, timeoutMs: store.timeoutMs });
+    return startWithinDeadline(start, { call, clock, timeoutMs: store.timeoutMs });
   }
 }

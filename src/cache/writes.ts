@@ -4,7 +4,7 @@ import { type Entry, isLive } from "../core/entry.ts";
 import { CacheError } from "../core/errors.ts";
 import type { HybridClock, Stamp } from "../core/stamp.ts";
 import type { Store, WriteOutcome } from "../core/store.ts";
-import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
+import { type Call, deadlineExceeded, isOver, startWithinDeadline } from "./call.ts";
 import type { Ticket } from "./copies.ts";
 import type { Local } from "./local.ts";
 import type { Bytes } from "./operations.ts";
@@ -62,12 +62,9 @@ export class Writes {
    */
   make(writes: readonly Write[], call: Call): Promise<(Acknowledged | CacheError)[]> {
     const { clock, store } = this.#parts;
-    if (clock.monotonicMs() >= call.deadlineMs || call.signal?.aborted) {
-      return Promise.reject(deadlineExceeded());
-    }
     // A write that may still land is waited for, at most for its own timeout.
     const timeoutMs = 2 * store.timeoutMs;
-    return withinDeadline(this.#make(writes, call), { call, clock, timeoutMs });
+    return startWithinDeadline(() => this.#make(writes, call), { call, clock, timeoutMs });
   }
 
   async #make(writes: readonly Write[], call: Call): Promise<(Acknowledged | CacheError)[]> {
@@ -178,7 +175,7 @@ export class Writes {
     if (waitMs > 0) {
       await new Promise<void>((resolve) => void clock.setTimer(resolve, Math.ceil(waitMs) + 1));
     }
-    if (clock.monotonicMs() >= call.deadlineMs || call.signal?.aborted) return deadlineExceeded();
+    if (isOver(call, clock)) return deadlineExceeded();
     const owed = failures.filter(({ pending }) => pending?.isOutdone !== true);
     if (!local.journal.put(owed.map(({ write }) => [write.key, write.entry] as const))) {
       return new CacheError(error.code, "Redis is away, and the journal for it is full.", {
