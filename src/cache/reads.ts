@@ -19,6 +19,13 @@ export interface ReadParts {
   readonly local: Local | undefined;
 }
 
+/** Keys of one namespace, of values that come to at most `maxBytes`. */
+interface ManyRequest {
+  readonly namespace: string;
+  readonly keys: readonly string[];
+  readonly maxBytes: number;
+}
+
 const MISS: Miss = { found: false, degraded: false };
 const DEGRADED_MISS: Miss = { found: false, degraded: true };
 
@@ -56,32 +63,29 @@ export class Reads {
   }
 
   /** Reads many keys of one namespace from the store; the results stand in the order of `keys`. */
-  async many(
-    { namespace, keys, maxBytes }: {
-      readonly namespace: string;
-      readonly keys: readonly string[];
-      readonly maxBytes: number;
-    },
-    call: Call,
+  many(request: ManyRequest, call: Call): Promise<(Hit | Miss | CacheError)[]> {
+    return this.#within(call, () => this.#readMany(request));
+  }
+
+  async #readMany(
+    { namespace, keys, maxBytes }: ManyRequest,
   ): Promise<(Hit | Miss | CacheError)[]> {
-    const { store, local } = this.#parts;
+    const { store, local, clock } = this.#parts;
     const storeKeys = keys.map((key) => storeKey(namespace, key));
     const tickets = storeKeys.map((key) => local?.copies.read(key));
-    const sentAtMs = this.#parts.clock.monotonicMs();
-    const work = store.getMany(storeKeys, { maxBytes })
-      .then((results) =>
-        Promise.all(results.map((result, i) =>
-          this.#oneOfMany(result, {
-            request: { namespace, key: keys[i] ?? "" },
-            ticket: tickets[i],
-            sentAtMs,
-          })
-        ))
-      )
-      .finally(() => {
-        for (const ticket of tickets) if (ticket !== undefined) local?.copies.done(ticket);
-      });
-    return await this.#within(call, () => work);
+    const sentAtMs = clock.monotonicMs();
+    try {
+      const results = await store.getMany(storeKeys, { maxBytes });
+      return await Promise.all(results.map((result, i) =>
+        this.#oneOfMany(result, {
+          request: { namespace, key: keys[i] ?? "" },
+          ticket: tickets[i],
+          sentAtMs,
+        })
+      ));
+    } finally {
+      for (const ticket of tickets) if (ticket !== undefined) local?.copies.done(ticket);
+    }
   }
 
   async #oneOfMany(

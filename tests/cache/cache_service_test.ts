@@ -211,6 +211,8 @@ Deno.test("a call past its deadline does not touch the store", async () => {
   await assert.rejects(service.get(request, late), { code: "deadline_exceeded" });
   await assert.rejects(service.set({ ...request, value }, late), { code: "deadline_exceeded" });
   await assert.rejects(service.delete(request, late), { code: "deadline_exceeded" });
+  const batch = { namespace: "n", keys: ["a", "b"] };
+  await assert.rejects(service.batchGet(batch, late), { code: "deadline_exceeded" });
   assert.equal(touched, 0);
 });
 
