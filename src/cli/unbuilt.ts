@@ -7,7 +7,6 @@ import type { Config } from "../config.ts";
 export function unbuiltFaults(config: Config): string[] {
   const { auth, broker, cache, server, telemetry } = config;
   const unbuilt: readonly [boolean, string][] = [
-    [auth.enabled, "AUTH_ENABLED=true: this version cannot check tokens; set AUTH_ENABLED=false"],
     [auth.encryptionKeys.length > 0, "AUTH_ENCRYPTION_KEY"],
     [auth.encryptionKeyFile !== undefined, "AUTH_ENCRYPTION_KEY_FILE"],
     [cache.encryptNamespaces.length > 0, "CACHE_ENCRYPT_NAMESPACES"],
@@ -20,7 +19,8 @@ export function unbuiltFaults(config: Config): string[] {
     [telemetry.metricsPort !== undefined, "METRICS_PORT"],
     [telemetry.tracingEnabled, "TRACING_ENABLED"],
   ];
-  return unbuilt.filter(([isSet]) => isSet).map(([, text]) =>
-    text.includes(":") ? text : `${text}: this version does not have it yet`
-  );
+  const faults = unbuilt.filter(([isSet]) => isSet)
+    .map(([, setting]) => `${setting}: this version does not have it yet`);
+  if (!auth.enabled) return faults;
+  return ["AUTH_ENABLED=true: this version cannot check tokens; set AUTH_ENABLED=false", ...faults];
 }

@@ -16,17 +16,17 @@ export interface Entry {
 }
 
 export const ENTRY_HEADER_BYTES = 24;
-export const ENTRY_STAMP_OFFSET = 4;
-export const ENTRY_FORMAT = 1;
 /** The payload is sealed by an envelope. */
 export const FLAG_ENCRYPTED = 1;
 /** A deleted key: header only, kept so that an older write cannot bring the value back. */
 export const FLAG_TOMBSTONE = 4;
 
 const MAGIC = 0xc5;
+const FORMAT = 1;
 const FORMAT_OFFSET = 1;
 const FLAGS_OFFSET = 2;
 const RESERVED_OFFSET = 3;
+const STAMP_OFFSET = 4;
 const EXPIRY_OFFSET = 16;
 
 /** The stored bytes of an entry, in a buffer of their own. */
@@ -34,9 +34,9 @@ export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(ENTRY_HEADER_BYTES + entry.payload.length);
   const view = new DataView(bytes.buffer);
   bytes[0] = MAGIC;
-  bytes[FORMAT_OFFSET] = ENTRY_FORMAT;
+  bytes[FORMAT_OFFSET] = FORMAT;
   bytes[FLAGS_OFFSET] = entry.flags;
-  writeStamp(view, ENTRY_STAMP_OFFSET, entry.stamp);
+  writeStamp(view, STAMP_OFFSET, entry.stamp);
   view.setUint32(EXPIRY_OFFSET, Math.floor(entry.expiresAtMs / 0x1_0000_0000));
   view.setUint32(EXPIRY_OFFSET + 4, entry.expiresAtMs >>> 0);
   bytes.set(entry.payload, ENTRY_HEADER_BYTES);
@@ -49,8 +49,8 @@ export function decodeEntry(bytes: Uint8Array<ArrayBuffer>): Entry | CacheError 
     return invalid(`has ${bytes.length} bytes, fewer than its header of ${ENTRY_HEADER_BYTES}`);
   }
   if (bytes[0] !== MAGIC) return invalid("does not start with the magic byte");
-  if (bytes[FORMAT_OFFSET] !== ENTRY_FORMAT) {
-    return invalid(`has format ${bytes[FORMAT_OFFSET]}; this version reads ${ENTRY_FORMAT}`);
+  if (bytes[FORMAT_OFFSET] !== FORMAT) {
+    return invalid(`has format ${bytes[FORMAT_OFFSET]}; this version reads ${FORMAT}`);
   }
   const flags = bytes[FLAGS_OFFSET] ?? 0;
   if (flags !== 0 && flags !== FLAG_ENCRYPTED && flags !== FLAG_TOMBSTONE) {
@@ -66,7 +66,7 @@ export function decodeEntry(bytes: Uint8Array<ArrayBuffer>): Entry | CacheError 
   if (!Number.isSafeInteger(expiresAtMs)) return invalid("has an expiry beyond 2^53 ms");
   return {
     flags,
-    stamp: readStamp(view, ENTRY_STAMP_OFFSET),
+    stamp: readStamp(view, STAMP_OFFSET),
     expiresAtMs,
     payload: bytes.subarray(ENTRY_HEADER_BYTES),
   };

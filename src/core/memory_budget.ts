@@ -1,4 +1,4 @@
-/** The bytes of requests that may be held at once, across both transports. */
+/** The bytes of requests and large answers that may be held at once, across both transports. */
 export class MemoryBudget {
   readonly #maxBytes: number;
   #usedBytes = 0;

@@ -17,6 +17,9 @@ export interface BreakerOptions {
   readonly onTransition?: (to: BreakerState) => void;
 }
 
+/** What an operator sets of them. */
+export type BreakerSettings = Omit<BreakerOptions, "clock" | "onTransition">;
+
 /** Leave to make one call. To be settled once, when the call is over; more often does no harm. */
 export interface Permit {
   /** The breaker's own note: in which of its eras the call began. */

@@ -1,12 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/telemetry.ts";
-import { Breaker, type BreakerOptions } from "./breaker.ts";
+import { Breaker, type BreakerSettings } from "./breaker.ts";
 
 /** Addresses beyond this number are those of nodes that have long left. */
 const MAX_NODES = 1000;
 
 export interface NodeBreakersOptions {
-  readonly settings: Omit<BreakerOptions, "clock" | "onTransition">;
+  readonly settings: BreakerSettings;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -12,13 +12,12 @@ export class RedisUnavailable extends CacheError {
     message: string,
     options: {
       readonly isUndone: boolean;
-      readonly code?: "redis_unavailable" | "circuit_open" | undefined;
-      readonly retryAfterSeconds?: number | undefined;
+      readonly code?: "redis_unavailable" | "circuit_open";
       readonly cause?: unknown;
     },
   ) {
     super(options.code ?? "redis_unavailable", message, {
-      retryAfterSeconds: options.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
       cause: options.cause,
     });
     this.isUndone = options.isUndone;

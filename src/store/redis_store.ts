@@ -12,7 +12,7 @@ import type {
   WriteOutcome,
 } from "../core/store.ts";
 import type { Logger } from "../core/telemetry.ts";
-import type { Breaker, BreakerOptions } from "./breaker.ts";
+import type { Breaker, BreakerSettings } from "./breaker.ts";
 import { FailureLog } from "./failure_log.ts";
 import { type Answered, GuardedClient } from "./guarded_client.ts";
 import { NodeBreakers } from "./node_breakers.ts";
@@ -47,9 +47,6 @@ export interface RedisStoreParts {
   /** Hears of changes made elsewhere; without one nothing is tracked. */
   readonly listener?: ChangeListener;
 }
-
-/** When the breaker of a node opens and closes; see `BreakerOptions`. */
-export type BreakerSettings = Omit<BreakerOptions, "clock" | "onTransition">;
 
 /** Entries in Redis, standalone or Cluster. A key always travels over the same connection. */
 export class RedisStore implements Store {
