@@ -1,5 +1,6 @@
 import type { App } from "../app.ts";
 import type { Config } from "../config.ts";
+import { hostPort } from "../core/host_port.ts";
 
 /** What `dev` sets where the environment does not: open, on this machine only. */
 export const DEV_DEFAULTS: Readonly<Record<string, string>> = {
@@ -12,18 +13,19 @@ export const DEV_DEFAULTS: Readonly<Record<string, string>> = {
 
 /** Where the service listens, and lines to paste into a shell. */
 export function devHints(config: Config, app: App): string {
-  const host = bracketed(config.server.host);
-  const base = `http://${host}:${app.httpPort}`;
+  const { host } = config.server;
+  const base = `http://${hostPort(host, app.httpPort)}`;
   const entry = `${base}/api/v1/cache/demo/greeting`;
   const grpc = `grpcurl -plaintext -d`;
-  const method = `${host}:${app.grpcPort} cache.v1.CacheService`;
+  const grpcAddress = hostPort(host, app.grpcPort);
+  const method = `${grpcAddress} cache.v1.CacheService`;
   return `
   cache-service is running on the ${config.cache.backend} backend.
 
   REST     ${base}/api/v1/cache/{namespace}/{key}
   OpenAPI  ${base}/openapi.json
   Health   ${base}/health
-  gRPC     ${host}:${app.grpcPort}
+  gRPC     ${grpcAddress}
 
   Try:
     curl -X PUT ${entry} -H 'Content-Type: application/json' -d '{"value":"aGVsbG8=","ttl_seconds":60}'
@@ -33,9 +35,4 @@ export function devHints(config: Config, app: App): string {
 
   Ctrl-C stops it.
 `;
-}
-
-/** An address as URLs and `host:port` want it (RFC 3986, section 3.2.2). */
-export function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

@@ -1,8 +1,9 @@
 import { type App, openLogger, startApp } from "../app.ts";
 import { type Config, ConfigFaults, describeConfig } from "../config.ts";
 import { BindError } from "../core/bind_error.ts";
+import { hostPort } from "../core/host_port.ts";
 import type { Logger } from "../core/telemetry.ts";
-import { bracketed, DEV_DEFAULTS, devHints } from "./dev.ts";
+import { DEV_DEFAULTS, devHints } from "./dev.ts";
 import { EXIT } from "./exit_code.ts";
 import { faultMessage, loadConfig } from "./load_config.ts";
 import { complain, print } from "./terminal.ts";
@@ -65,8 +66,8 @@ async function run(
   logger.info("started", {
     version: VERSION,
     deno: Deno.version.deno,
-    http: `${bracketed(config.server.host)}:${app.httpPort}`,
-    grpc: `${bracketed(config.server.host)}:${app.grpcPort}`,
+    http: hostPort(config.server.host, app.httpPort),
+    grpc: hostPort(config.server.host, app.grpcPort),
     config: describeConfig(config),
   });
   onStarted(config, app);

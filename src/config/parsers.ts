@@ -1,3 +1,4 @@
+import { hostPort } from "../core/host_port.ts";
 import { namespaceFault, utf8Length } from "../core/key.ts";
 import { MAX_TTL_SECONDS } from "../core/limits.ts";
 import { Secret } from "../core/secret.ts";
@@ -164,7 +165,7 @@ export const address: Kind<Address> = {
     if (host !== undefined && number >= 1 && number <= 65_535) return { host, port: number };
     return new Unparsable("host:port or [IPv6]:port, with a port from 1 to 65535");
   },
-  print: ({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+  print: ({ host, port }) => hostPort(host, port),
 };
 
 /** An absolute http or https URL; `fetch` refuses one that carries a user or a password. */

@@ -3,6 +3,7 @@ import { constants } from "node:http2";
 import grpc from "@grpc/grpc-js";
 import { BindError } from "../core/bind_error.ts";
 import type { Clock } from "../core/clock.ts";
+import { hostPort } from "../core/host_port.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
@@ -44,8 +45,8 @@ export interface GrpcServerOptions {
   readonly budget: MemoryBudget;
   /** Whether clients may ask for the schema. */
   readonly reflection: boolean;
-  /** For calls that bring no correlation id; random UUIDs by default. */
-  readonly newCorrelationId?: () => string;
+  /** For calls that bring no correlation id. */
+  readonly newCorrelationId: () => string;
   readonly logger: Logger;
 }
 
@@ -68,7 +69,7 @@ export async function startGrpcServer(
   handlers: Handlers,
   options: GrpcServerOptions,
 ): Promise<GrpcServer> {
-  const { budget, clock, lifecycle, limits, logger, newCorrelationId = randomId } = options;
+  const { budget, clock, lifecycle, limits, logger, newCorrelationId } = options;
   // What the library logs may hold metadata, such as tokens.
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   if (abortsUnderGrpc(Deno.version.deno)) {
@@ -125,8 +126,6 @@ export async function startGrpcServer(
   };
 }
 
-const randomId = (): string => crypto.randomUUID();
-
 function largestRequestBytes(limits: Limits): number {
   const { maxBatchBytes, maxBatchKeys, maxKeyBytes, maxValueBytes } = limits;
   const entryBytes = maxKeyBytes + ENTRY_OVERHEAD_BYTES;
@@ -134,12 +133,8 @@ function largestRequestBytes(limits: Limits): number {
   return payloadBytes + maxBatchKeys * entryBytes + REQUEST_OVERHEAD_BYTES;
 }
 
-function address(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 function bind(server: grpc.Server, options: GrpcServerOptions): Promise<number> {
-  const wanted = address(options.host, options.port);
+  const wanted = hostPort(options.host, options.port);
   return new Promise((resolve, reject) => {
     server.bindAsync(wanted, serverCredentials(options.tls), (error, port) => {
       if (error === null) resolve(port);

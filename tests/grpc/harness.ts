@@ -72,6 +72,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     port: 0,
     reflection: false,
     logger,
+    newCorrelationId: () => crypto.randomUUID(),
     ...choices,
     clock,
     requestTimeoutMs,
