@@ -63,15 +63,20 @@ function faulty(): {
   return { service: createService(store, { clock }), store, clock };
 }
 
-Deno.test("a process's stamps rise above one that was raised for it", async () => {
-  const { service, clock, store } = createMemoryService();
-  const ahead = { ms: Math.floor(store.time.nowMs()) + 10_000, counter: 3, writer: 99 };
+/** Stores the entry of `request` with a stamp of another process, 10 s ahead. */
+async function writeAhead(store: Store): Promise<void> {
+  const stamp = { ms: Math.floor(store.time.nowMs()) + 10_000, counter: 3, writer: 99 };
   await store.write({
     key: "n:k",
-    entry: { flags: 0, stamp: ahead, expiresAtMs: ahead.ms + 60_000, payload: value },
+    entry: { flags: 0, stamp, expiresAtMs: stamp.ms + 60_000, payload: value },
     mode: "ordinary",
     deadlineMs: Infinity,
   });
+}
+
+Deno.test("a process's stamps rise above one that was raised for it", async () => {
+  const { service, clock, store } = createMemoryService();
+  await writeAhead(store);
   const raised = await service.set({ ...request, value }, callWithin(clock));
   const next = await service.set({ ...request, value }, callWithin(clock));
   const writerOf = (version: string): number => Number.parseInt(version.slice(16), 16);
@@ -82,13 +87,7 @@ Deno.test("a process's stamps rise above one that was raised for it", async () =
 
 Deno.test("a process's stamps rise above one that it has read, of whatever key", async () => {
   const { service, clock, store } = createMemoryService();
-  const ahead = { ms: Math.floor(store.time.nowMs()) + 10_000, counter: 3, writer: 99 };
-  await store.write({
-    key: "n:k",
-    entry: { flags: 0, stamp: ahead, expiresAtMs: ahead.ms + 60_000, payload: value },
-    mode: "ordinary",
-    deadlineMs: Infinity,
-  });
+  await writeAhead(store);
   const read = await service.get(request, callWithin(clock));
   assert(read.found);
   const other = await service.set({ namespace: "n", key: "other", value }, callWithin(clock));

@@ -1,13 +1,9 @@
 // Requirements 7.4, 10.1 to 10.4: whatever order replies are handled in, no copy is older than what
 // this process knows, and one load serves all who ask for a key at once.
 import assert from "node:assert/strict";
-import { Copies } from "../../src/cache/copies.ts";
 import type { CacheService } from "../../src/cache/cache_service.ts";
 import type { Call } from "../../src/cache/call.ts";
 import type { Local } from "../../src/cache/local.ts";
-import { NearCache } from "../../src/cache/near_cache.ts";
-import { OutageJournal } from "../../src/cache/outage_journal.ts";
-import { Recovery } from "../../src/cache/recovery.ts";
 import type { Lease } from "../../src/core/coherence.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { CacheError } from "../../src/core/errors.ts";
@@ -20,7 +16,7 @@ import type {
   WriteOutcome,
 } from "../../src/core/store.ts";
 import { callWithin, createService } from "../harness/cache_services.ts";
-import { silentLogger } from "../harness/redis_stores.ts";
+import { createCopies, createLocal } from "../harness/locals.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const request = { namespace: "n", key: "k" };
@@ -103,24 +99,9 @@ interface Rig {
 function rig(): Rig {
   const clock = new FakeClock();
   const store = new HeldStore(clock);
-  const near = new NearCache({
-    policy: "lru",
-    maxEntries: 100,
-    maxBytes: 1e6,
-    onEviction: () => {},
-  });
-  const copies: Local["copies"] = new Copies({ near, clock, mode: "near", maxAgeMs: 60_000 });
-  const journal = new OutageJournal({ maxEntries: 100, maxBytes: 1e6 });
-  const recovery = new Recovery({ store, journal, copies, clock, logger: silentLogger });
+  const { copies } = createCopies({ clock });
   let joined = 0;
-  const local: Local = {
-    copies,
-    journal,
-    recovery,
-    acceptsWrites: true,
-    mode: () => "near",
-    onJoined: () => joined++,
-  };
+  const local: Local = { ...createLocal(store, { clock, copies }), onJoined: () => joined++ };
   const service = createService(store, { clock, local });
   const call = (): Call => callWithin(clock);
   return {

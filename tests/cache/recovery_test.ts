@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
-import { Copies } from "../../src/cache/copies.ts";
-import { NearCache } from "../../src/cache/near_cache.ts";
-import { OutageJournal } from "../../src/cache/outage_journal.ts";
-import { Recovery } from "../../src/cache/recovery.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import type { StoreWrite, WriteOutcome } from "../../src/core/store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
-import { silentLogger } from "../harness/redis_stores.ts";
+import { createCopies, createLocal } from "../harness/locals.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** A Cluster of which one node, that of the keys that begin with "away", cannot be reached. */
@@ -21,15 +17,13 @@ class HalfStore extends MemoryStore {
 Deno.test("writes owed to one node do not wait for those owed to another", async () => {
   const clock = new FakeClock();
   const store = new HalfStore({ clock, maxBytes: 1e7, tombstoneTtlMs: 600_000 });
-  const near = new NearCache({
-    policy: "lru",
-    maxEntries: 1,
-    maxBytes: 1e6,
-    onEviction: () => {},
+  const { copies } = createCopies({ clock });
+  const { journal, recovery } = createLocal(store, {
+    clock,
+    copies,
+    journalEntries: 10_000,
+    journalBytes: 1e7,
   });
-  const copies = new Copies<unknown>({ near, clock, mode: "near", maxAgeMs: 60_000 });
-  const journal = new OutageJournal({ maxEntries: 10_000, maxBytes: 1e7 });
-  const recovery = new Recovery({ store, journal, copies, clock, logger: silentLogger });
   const entry = {
     flags: 0,
     stamp: { ms: clock.wallMs(), counter: 0, writer: 1 },

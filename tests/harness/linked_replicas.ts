@@ -1,17 +1,12 @@
 import type { CacheService } from "../../src/cache/cache_service.ts";
-import { Copies } from "../../src/cache/copies.ts";
 import type { Local } from "../../src/cache/local.ts";
-import { NearCache } from "../../src/cache/near_cache.ts";
-import { OutageJournal } from "../../src/cache/outage_journal.ts";
-import { Recovery } from "../../src/cache/recovery.ts";
 import type { Clock } from "../../src/core/clock.ts";
-import { CacheError } from "../../src/core/errors.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
-import { Refusal } from "../support/cache_driver.ts";
 import type { ReplicaClient, ReplicaRead } from "../support/replica_client.ts";
 import { callWithin, createService } from "./cache_services.ts";
 import { type Distance, LinkedStore } from "./linked_store.ts";
-import { silentLogger } from "./redis_stores.ts";
+import { createCopies, createLocal } from "./locals.ts";
+import { refusing } from "./refusing.ts";
 
 /** A cache service with near cache and journal over a store that it shares, in a world of fakes. */
 export interface LinkedReplica extends ReplicaClient {
@@ -36,17 +31,8 @@ function openReplica(
   store: LinkedStore,
   { clock, writerId }: { readonly clock: Clock; readonly writerId: number },
 ): LinkedReplica {
-  const near = new NearCache({
-    policy: "lru",
-    maxEntries: 100,
-    maxBytes: 1e6,
-    onEviction: () => {},
-  });
-  const copies: Local["copies"] = new Copies({ near, clock, mode: "near", maxAgeMs: 60_000 });
-  const journal = new OutageJournal({ maxEntries: 100, maxBytes: 1e6 });
-  const recovery = new Recovery({ store, journal, copies, clock, logger: silentLogger });
-  const mode = (): "near" => "near";
-  const local: Local = { copies, journal, recovery, acceptsWrites: true, mode };
+  const { copies } = createCopies({ clock });
+  const local = createLocal(store, { clock, copies });
   const service = createService(store, { clock, writerId, local });
   return { store, local, ...clientOf(service, clock) };
 }
@@ -71,13 +57,4 @@ function clientOf(service: CacheService, clock: Clock): ReplicaClient {
       return { found, source, degraded };
     },
   };
-}
-
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof CacheError) throw new Refusal(error.code, error.message);
-    throw error;
-  }
 }

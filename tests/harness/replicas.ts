@@ -1,13 +1,12 @@
 import { CacheService, type CacheServiceParts } from "../../src/cache/cache_service.ts";
-import { Copies } from "../../src/cache/copies.ts";
 import type { Local } from "../../src/cache/local.ts";
-import { NearCache } from "../../src/cache/near_cache.ts";
-import { OutageJournal } from "../../src/cache/outage_journal.ts";
-import { Recovery, type ReplayOutcome } from "../../src/cache/recovery.ts";
+import type { NearCache } from "../../src/cache/near_cache.ts";
+import type { ReplayOutcome } from "../../src/cache/recovery.ts";
 import type { RedisStore } from "../../src/store/redis_store.ts";
 import { systemClock, systemRandom } from "../../src/system.ts";
 import { createService } from "./cache_services.ts";
-import { openRedisStore, silentLogger, type TestStoreOptions } from "./redis_stores.ts";
+import { createCopies, createLocal } from "./locals.ts";
+import { openRedisStore, type TestStoreOptions } from "./redis_stores.ts";
 
 export interface ReplicaOptions extends TestStoreOptions {
   readonly mode?: "near" | "fallback";
@@ -28,38 +27,26 @@ export interface Replica extends AsyncDisposable {
 /** Opens a replica; it is not waited for. */
 export function openReplica(options: ReplicaOptions): Replica {
   const { clock = systemClock } = options;
-  const near = new NearCache({
-    policy: "lru",
+  const { mode = "near", maxAgeMs = 60_000 } = options;
+  const { near, copies } = createCopies({
+    clock,
+    mode,
+    maxAgeMs,
     maxEntries: 100_000,
     maxBytes: 256 * 1024 * 1024,
-    onEviction: () => {},
-  });
-  const copies: Local["copies"] = new Copies({
-    near,
-    clock,
-    mode: options.mode ?? "near",
-    maxAgeMs: options.maxAgeMs ?? 60_000,
   });
   const store = openRedisStore({ ...options, listener: copies });
-  const journal = new OutageJournal({
-    maxEntries: options.journalEntries ?? 100_000,
-    maxBytes: 64 * 1024 * 1024,
-  });
   const replayed: Record<ReplayOutcome, number> = { replayed: 0, superseded: 0, expired: 0 };
-  const recovery = new Recovery({
-    store,
-    journal,
-    copies,
-    clock,
-    logger: silentLogger,
-    onReplayed: (outcome) => replayed[outcome]++,
-  });
   const local: Local = {
-    copies,
-    journal,
-    recovery,
-    acceptsWrites: options.acceptsWrites ?? true,
-    mode: () => store.tracking === "refused" ? "fallback" : options.mode ?? "near",
+    ...createLocal(store, {
+      clock,
+      copies,
+      journalEntries: options.journalEntries ?? 100_000,
+      journalBytes: 64 * 1024 * 1024,
+      acceptsWrites: options.acceptsWrites ?? true,
+      onReplayed: (outcome) => replayed[outcome]++,
+    }),
+    mode: () => store.tracking === "refused" ? "fallback" : mode,
   };
   const parts: Partial<CacheServiceParts> = { local, writerId: systemRandom.uint32() };
   const service = createService(store, { clock, ...parts });
@@ -70,7 +57,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     near,
     replayed,
     async [Symbol.asyncDispose](): Promise<void> {
-      await recovery.finish(0);
+      await local.recovery.finish(0);
       await store.close();
     },
   };

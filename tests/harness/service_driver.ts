@@ -1,14 +1,13 @@
 import type { CacheService } from "../../src/cache/cache_service.ts";
-import { CacheError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import {
   type BatchRead,
   type CacheDriver,
   type Read,
-  Refusal,
   type WriteOptions,
 } from "../support/cache_driver.ts";
 import { callWithin } from "./cache_services.ts";
+import { refusing } from "./refusing.ts";
 
 /** Uses a cache service in this process. */
 export class ServiceDriver implements CacheDriver {
@@ -59,13 +58,4 @@ function given({ ttlSeconds, encrypt }: WriteOptions): { ttlSeconds?: number; en
     ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
     ...(encrypt === undefined ? {} : { encrypt }),
   };
-}
-
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof CacheError) throw new Refusal(error.code, error.message);
-    throw error;
-  }
 }

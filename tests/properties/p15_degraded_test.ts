@@ -2,11 +2,7 @@
 // table of docs/architecture.md, "When Redis is unavailable".
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Copies } from "../../src/cache/copies.ts";
 import type { Local } from "../../src/cache/local.ts";
-import { NearCache } from "../../src/cache/near_cache.ts";
-import { OutageJournal } from "../../src/cache/outage_journal.ts";
-import { Recovery } from "../../src/cache/recovery.ts";
 import type { Lease } from "../../src/core/coherence.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import type {
@@ -20,7 +16,8 @@ import type {
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { systemClock } from "../../src/system.ts";
 import { callWithin, createService } from "../harness/cache_services.ts";
-import { connectRedisStore, silentLogger } from "../harness/redis_stores.ts";
+import { createCopies, createLocal } from "../harness/locals.ts";
+import { connectRedisStore } from "../harness/redis_stores.ts";
 import { connectReplica } from "../harness/replicas.ts";
 import { serverTest } from "../support/backends.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -96,16 +93,8 @@ class FailingStore implements Store {
 
 function openLocal(store: Store, options: Settings & { readonly clock: FakeClock }): Local {
   const { clock, acceptsWrites, journalEntries } = options;
-  const near = new NearCache({
-    policy: "lru",
-    maxEntries: 100,
-    maxBytes: 1e6,
-    onEviction: () => {},
-  });
-  const copies: Local["copies"] = new Copies({ near, clock, mode: "near", maxAgeMs: 60_000 });
-  const journal = new OutageJournal({ maxEntries: journalEntries, maxBytes: 1e6 });
-  const recovery = new Recovery({ store, journal, copies, clock, logger: silentLogger });
-  return { copies, journal, recovery, acceptsWrites, mode: () => "near" };
+  const { copies } = createCopies({ clock });
+  return createLocal(store, { clock, copies, acceptsWrites, journalEntries });
 }
 
 Deno.test("with the store down every answer is degraded and follows the table", async () => {
