@@ -46,7 +46,17 @@ export interface RedisStoreParts {
   readonly logger: Logger;
   /** Hears of changes made elsewhere; without one nothing is tracked. */
   readonly listener?: ChangeListener;
+  /** How connections are opened; a simulation brings its own. */
+  readonly opening?: RedisOpening;
 }
+
+/** Opens the connections of a store. */
+export interface RedisOpening {
+  readonly openClients: typeof openRedisClients;
+  readonly openSubscriber: typeof openSubscriber;
+}
+
+const REAL_OPENING: RedisOpening = { openClients: openRedisClients, openSubscriber };
 
 /** Entries in Redis, standalone or Cluster. A key always travels over the same connection. */
 export class RedisStore implements Store {
@@ -60,7 +70,7 @@ export class RedisStore implements Store {
   readonly #tracking: RedisTracking | undefined;
 
   constructor(options: RedisStoreOptions, parts: RedisStoreParts) {
-    const { clock, logger, random, listener } = parts;
+    const { clock, logger, random, listener, opening = REAL_OPENING } = parts;
     this.#options = options;
     this.#clock = clock;
     // A batch read has three rounds at most.
@@ -71,13 +81,13 @@ export class RedisStore implements Store {
       logger,
       listener,
       keyPrefix: options.keyPrefix,
-      openSubscriber,
+      openSubscriber: opening.openSubscriber,
     });
     const nodes = new NodeBreakers({ settings: options.breaker, clock, logger });
     const breakerOf = (connection: Redis): Breaker => nodes.of(addressOf(connection));
     const failures = new FailureLog({ clock, logger });
     const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
-    this.#clients = openRedisClients(options, {
+    this.#clients = opening.openClients(options, {
       jitter: () => random.uint32() / 2 ** 32,
       failures,
     }).map((client) => new GuardedClient(client, shared));

@@ -91,7 +91,7 @@ function changed(store: SimStore, changes: Partial<Store>): Store {
     timeoutMs: store.timeoutMs,
     time: store.time,
     get: (key) => store.get(key),
-    getMany: (keys) => store.getMany(keys),
+    getMany: (keys, options) => store.getMany(keys, options),
     write: (write) => store.write(write),
     status: () => store.status(),
     close: () => store.close(),
@@ -108,8 +108,8 @@ function withLeases(
       const read = await store.get(key);
       return { ...read, lease: change(read.lease) };
     },
-    getMany: async (keys) => {
-      const results = await store.getMany(keys);
+    getMany: async (keys, options) => {
+      const results = await store.getMany(keys, options);
       return results.map((result) =>
         result instanceof Error ? result : { ...result, lease: change(result.lease) }
       );

@@ -107,7 +107,6 @@ export class Replica {
       poolSize: scenario.poolSize,
       timeoutMs: scenario.timeoutMs,
       tombstoneTtlMs: mutation.keepsTombstones === false ? 0 : scenario.tombstoneTtlMs,
-      connectionOf: (key) => key.charCodeAt(key.length - 1) % scenario.poolSize,
       onWrite: (write, uncertaintyMs) => history.sent(index, write, uncertaintyMs),
       listener: {
         changed: (key): void => {

@@ -40,6 +40,8 @@ export class SimClient extends EventEmitter {
   #link: SimLink | undefined;
   #pending: Pending[] = [];
   #isEnding = false;
+  /** No other connection follows this one. */
+  #isLast = false;
   #attempts = 0;
   #timer: Timer | undefined;
 
@@ -61,6 +63,10 @@ export class SimClient extends EventEmitter {
 
   getBuffer(key: string): Promise<unknown> {
     return this.#send("get", [key]);
+  }
+
+  getrangeBuffer(key: string, from: number, to: number): Promise<unknown> {
+    return this.#send("getrange", [key, from, to]);
   }
 
   evalshaBuffer(...args: unknown[]): Promise<unknown> {
@@ -92,7 +98,8 @@ export class SimClient extends EventEmitter {
   }
 
   /** Gives the connection up. It closes a little later; until then replies still come. */
-  disconnect(_reconnect: boolean): void {
+  disconnect(reconnect = false): void {
+    this.#isLast ||= !reconnect;
     if (this.#link === undefined || this.#isEnding) return;
     this.#isEnding = true;
     this.#link.endByClient();
@@ -116,6 +123,7 @@ export class SimClient extends EventEmitter {
   }
 
   #connect(): void {
+    if (this.#isLast) return;
     const { redis, process, wire } = this.#parts;
     this.status = "connecting";
     this.#isEnding = false;
@@ -176,6 +184,10 @@ export class SimClient extends EventEmitter {
     this.#pending = [];
     for (const { reject } of lost) reject(new Error("Connection is closed."));
     this.emit("close");
+    if (this.#isLast) {
+      this.status = "end";
+      return void this.emit("end");
+    }
     this.status = "reconnecting";
     const { process, dice } = this.#parts;
     const ceilingMs = Math.min(500, 50 * 2 ** Math.min(++this.#attempts, 10));

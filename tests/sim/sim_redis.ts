@@ -174,6 +174,10 @@ export class SimRedis {
         return reply(this.#time());
       case "get":
         return reply(this.#get(session, String(args[0])));
+      case "getrange": {
+        const stored = this.#get(session, String(args[0])) ?? new Uint8Array(0);
+        return reply(stored.subarray(Number(args[1]), Number(args[2]) + 1));
+      }
       case "evalsha":
         if (!this.#knowsScript) return { kind: "error", message: "NOSCRIPT No matching script." };
         return reply(this.#write(session, args));

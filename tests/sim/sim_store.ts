@@ -1,25 +1,16 @@
 import type { ChangeListener } from "../../src/core/coherence.ts";
-import { decodeEntry } from "../../src/core/entry.ts";
-import { CacheError } from "../../src/core/errors.ts";
 import type {
   ConnectionStatus,
   ReadResult,
   Store,
   StoreRead,
+  StoreTime,
   StoreWrite,
   WriteOutcome,
 } from "../../src/core/store.ts";
 import type { Logger } from "../../src/core/telemetry.ts";
-import { FailureLog } from "../../src/store/failure_log.ts";
-import { type Answered, GuardedClient } from "../../src/store/guarded_client.ts";
-import { NodeBreakers } from "../../src/store/node_breakers.ts";
-import { GET, type RedisCommand, WRITE } from "../../src/store/redis_commands.ts";
-import { fromRedisError, RedisUnavailable } from "../../src/store/redis_errors.ts";
-import { RedisHeartbeat } from "../../src/store/redis_heartbeat.ts";
-import { RedisTime } from "../../src/store/redis_time.ts";
-import { RedisTracking, type TrackingStatus } from "../../src/store/redis_tracking.ts";
-import { writeArguments } from "../../src/store/write_script.ts";
-import { at } from "./dice.ts";
+import { RedisStore } from "../../src/store/redis_store.ts";
+import { SeededRandom } from "../support/seeded_random.ts";
 import { SimClient, type SimClientParts } from "./sim_client.ts";
 
 export const KEY_PREFIX = "c:";
@@ -39,109 +30,76 @@ export interface SimStoreOptions extends SimClientParts {
   readonly logger: Logger;
   /** Hears of every write before it is sent. */
   onWrite(write: StoreWrite, uncertaintyMs: number): void;
-  /** Which of the pool's connections a key uses. */
-  connectionOf(key: string): number;
 }
 
-/**
- * The Redis store over simulated connections. Its parts are the real ones: timeouts, breaker, ping,
- * Redis time, epochs and leases; it joins them as `RedisStore` does.
- */
+/** The real Redis store over simulated connections. */
 export class SimStore implements Store {
   readonly source = "redis";
-  readonly time: RedisTime;
+  readonly time: StoreTime;
   readonly timeoutMs: number;
   /** All connections, the subscriber's among them. */
   readonly connections: SimClient[] = [];
   readonly #options: SimStoreOptions;
-  readonly #clients: readonly GuardedClient[];
-  readonly #heartbeat: RedisHeartbeat;
-  readonly #tracking: RedisTracking;
+  readonly #store: RedisStore;
 
   constructor(options: SimStoreOptions) {
-    const { process: clock, logger, listener, timeoutMs } = options;
+    const { process: clock, logger, listener, poolSize, timeoutMs, tombstoneTtlMs } = options;
     this.#options = options;
-    this.timeoutMs = timeoutMs;
-    this.time = new RedisTime(clock);
-    this.#tracking = new RedisTracking({
+    this.#store = new RedisStore({
+      addresses: [],
+      clusterMode: false,
+      poolSize,
+      db: 0,
+      dialTimeoutMs: 1000,
+      keyPrefix: KEY_PREFIX,
+      readTimeoutMs: timeoutMs,
+      writeTimeoutMs: timeoutMs,
+      tombstoneTtlMs,
+      breaker: BREAKER,
+    }, {
       clock,
       logger,
       listener,
-      keyPrefix: KEY_PREFIX,
-      openSubscriber: () => this.#open().asRedis,
+      // For pauses between attempts to connect, of which the simulated client has its own.
+      random: new SeededRandom(0),
+      opening: {
+        openClients: () => Array.from({ length: poolSize }, () => this.#open().asRedis),
+        openSubscriber: () => this.#open().asRedis,
+      },
     });
-    const nodes = new NodeBreakers({ settings: BREAKER, clock, logger });
-    const breakerOf = () => nodes.of("redis");
-    const failures = new FailureLog({ clock, logger });
-    const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
-    this.#clients = Array.from(
-      { length: options.poolSize },
-      () => new GuardedClient(this.#open().asRedis, shared),
-    );
-    this.#heartbeat = new RedisHeartbeat({
-      ...shared,
-      clients: this.#clients,
-      isCluster: false,
-      keyPrefix: KEY_PREFIX,
-      logger,
-      dialTimeoutMs: 1000,
-    });
+    this.time = this.#store.time;
+    this.timeoutMs = this.#store.timeoutMs;
   }
 
-  get tracking(): TrackingStatus {
-    return this.#tracking.status;
+  get(key: string): Promise<StoreRead> {
+    return this.#store.get(key);
   }
 
-  async get(key: string): Promise<StoreRead> {
-    const { reply, lease } = await this.#call(key, GET, undefined);
-    if (reply === null) return { entry: undefined, lease };
-    const entry = decodeEntry(new Uint8Array(reply));
-    if (entry instanceof CacheError) throw entry;
-    return { entry, lease };
+  getMany(
+    keys: readonly string[],
+    options: { readonly maxBytes: number },
+  ): Promise<ReadResult[]> {
+    return this.#store.getMany(keys, options);
   }
 
-  getMany(keys: readonly string[]): Promise<ReadResult[]> {
-    return Promise.all(keys.map((key) => this.get(key).catch(fromRedisError)));
-  }
-
-  async write(write: StoreWrite): Promise<WriteOutcome> {
-    const { timeoutMs, tombstoneTtlMs, process } = this.#options;
+  write(write: StoreWrite): Promise<WriteOutcome> {
     this.#options.onWrite(write, this.time.uncertaintyMs());
-    const callerLeftMs = write.deadlineMs - process.monotonicMs() - this.time.uncertaintyMs();
-    const notAfterMs = this.time.nowMs() + Math.min(timeoutMs, callerLeftMs);
-    try {
-      const argument = writeArguments(write, { notAfterMs, tombstoneTtlMs });
-      const { reply, lease } = await this.#call(write.key, WRITE, argument);
-      return reply.status === "written" ? { ...reply, lease } : reply;
-    } catch (error) {
-      if (!(error instanceof RedisUnavailable)) throw error;
-      return { status: "failed", error, landsUntilMs: error.isUndone ? -Infinity : notAfterMs };
-    }
+    return this.#store.write(write);
   }
 
   status(): ConnectionStatus {
-    return this.#heartbeat.status;
+    return this.#store.status();
   }
 
+  /** Its connections end only as the world's time goes on. */
   close(): Promise<void> {
-    this.#heartbeat.stop();
-    return Promise.resolve();
+    return this.#store.close();
   }
 
   /** Cuts the replica off from Redis until then; what is sent meanwhile arrives after. */
   partition(untilMs: number): void {
     this.#options.wire.pulledUntilMs = Math.max(this.#options.wire.pulledUntilMs, untilMs);
     for (const { link } of this.connections) link?.stall("both", untilMs);
-  }
-
-  #call<Argument, Reply>(
-    key: string,
-    command: RedisCommand<Argument, Reply>,
-    argument: Argument,
-  ): Promise<Answered<Reply>> {
-    const client = at(this.#clients, this.#options.connectionOf(key));
-    const { timeoutMs } = this.#options;
-    return client.call(KEY_PREFIX + key, { timeoutMs, command, argument });
   }
 
   #open(): SimClient {

@@ -17,6 +17,9 @@ const QUIET_MS = 5000;
 /** Time that a read has at the end. */
 const LAST_READS_MS = 150;
 
+/** Connections that are told to close have closed after that. */
+const CLOSING_MS = 200;
+
 /** How a world ended. */
 export interface WorldResult {
   /** Each promise that was broken, in words; none if all is well. */
@@ -53,21 +56,21 @@ export async function runWorld(
   );
   const clients = new Clients(time, history);
   const faults = new Faults({ redis, network, dice: dice(3), replicas, history });
-  let endMs = 0;
+  let lastMs = 0;
   let longestMs = 0;
   for (const fault of scenario.faults) {
     time.at(fault.atMs, () => faults.strike(fault));
-    endMs = Math.max(endMs, fault.atMs + fault.forMs);
+    lastMs = Math.max(lastMs, fault.atMs + fault.forMs);
   }
   for (const call of scenario.calls) {
     time.at(call.atMs, () => {
       const replica = replicas[call.replica];
       if (replica !== undefined) clients.make(call, replica);
     });
-    endMs = Math.max(endMs, call.atMs);
+    lastMs = Math.max(lastMs, call.atMs);
     longestMs = Math.max(longestMs, Math.min(call.leftMs, 2 * scenario.timeoutMs));
   }
-  await time.runUntil(endMs + longestMs);
+  await time.runUntil(lastMs + longestMs);
   history.note("world", () => "calms down");
   network.weather = CALM;
   await time.runUntil(time.nowMs + QUIET_MS);
@@ -93,9 +96,12 @@ export async function runWorld(
     const key = storeKey(NAMESPACE, keyName(number));
     held.set(key, redis.stored(KEY_PREFIX + key));
   }
-  for (const { store } of replicas) await store.close();
+  const endMs = time.nowMs;
+  const closed = Promise.all(replicas.map(({ store }) => store.close()));
+  await time.runUntil(time.nowMs + CLOSING_MS);
+  await closed;
   const stops = replicas.map(({ process }) => process.stops);
-  const end = { quietFromMs, endMs: time.nowMs, held, owed, stops, waits: scenario.acceptsWrites };
+  const end = { quietFromMs, endMs, held, owed, stops, waits: scenario.acceptsWrites };
   const broken = checkPromises(history, end);
   return { broken, trace: history.trace };
 }
