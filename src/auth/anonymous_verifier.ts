@@ -4,7 +4,7 @@ import type { Verifier } from "./verifier.ts";
 const ANONYMOUS: Principal = {
   subject: "anonymous",
   namespaces: new Set(["*"]),
-  scopes: new Set(["cache:read", "cache:write"]),
+  scopes: new Set(["cache:read", "cache:write", "cache:admin"]),
 };
 
 /** Lets every caller in; for `AUTH_ENABLED=false`. */

@@ -1,7 +1,11 @@
 import { CacheError } from "../core/errors.ts";
 import type { Action, Policy, Principal } from "../core/principal.ts";
 
-const SCOPE_OF: Readonly<Record<Action, string>> = { read: "cache:read", write: "cache:write" };
+const SCOPE_OF: Readonly<Record<Action, string>> = {
+  read: "cache:read",
+  write: "cache:write",
+  admin: "cache:admin",
+};
 
 /** Allows what the principal's namespaces and scopes name, and nothing else. */
 export class ScopePolicy implements Policy {
@@ -9,8 +13,9 @@ export class ScopePolicy implements Policy {
     principal: Principal,
     request: { readonly action: Action; readonly namespace: string },
   ): CacheError | undefined {
-    if (!principal.scopes.has(SCOPE_OF[request.action])) {
-      return new CacheError("forbidden", `The token's scopes do not allow to ${request.action}.`);
+    const scope = SCOPE_OF[request.action];
+    if (!principal.scopes.has(scope)) {
+      return new CacheError("forbidden", `The token's scopes do not include ${scope}.`);
     }
     if (principal.namespaces.has("*") || principal.namespaces.has(request.namespace)) {
       return undefined;

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "batch_too_large"
   | "unauthorized"
   | "forbidden"
+  | "identity_unavailable"
   | "encryption_unavailable"
   | "redis_unavailable"
   | "circuit_open"

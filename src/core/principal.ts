@@ -1,7 +1,7 @@
 import type { CacheError } from "./errors.ts";
 
-/** What an operation does to entries. */
-export type Action = "read" | "write";
+/** What an operation does: read entries, write them, or act on a whole namespace. */
+export type Action = "read" | "write" | "admin";
 
 /** Who calls. */
 export interface Principal {

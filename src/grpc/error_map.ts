@@ -28,6 +28,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   unauthorized: GRPC_STATUS.UNAUTHENTICATED,
   forbidden: GRPC_STATUS.PERMISSION_DENIED,
   encryption_unavailable: GRPC_STATUS.FAILED_PRECONDITION,
+  identity_unavailable: GRPC_STATUS.UNAVAILABLE,
   redis_unavailable: GRPC_STATUS.UNAVAILABLE,
   circuit_open: GRPC_STATUS.UNAVAILABLE,
   overloaded: GRPC_STATUS.UNAVAILABLE,

@@ -15,6 +15,7 @@ const CONTRACT: Readonly<Record<ErrorCode, number>> = {
   unauthorized: 16,
   forbidden: 7,
   encryption_unavailable: 9,
+  identity_unavailable: 14,
   redis_unavailable: 14,
   circuit_open: 14,
   overloaded: 14,

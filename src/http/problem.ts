@@ -30,6 +30,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { status: number; title: str
   decryption_failed: { status: 500, title: "Decryption failed" },
   entry_invalid: { status: 500, title: "Entry invalid" },
   internal: { status: 500, title: "Internal error" },
+  identity_unavailable: { status: 503, title: "Identity unavailable" },
   redis_unavailable: { status: 503, title: "Redis unavailable" },
   circuit_open: { status: 503, title: "Circuit open" },
   overloaded: { status: 503, title: "Overloaded" },
