@@ -15,12 +15,14 @@ import type { Logger } from "./core/telemetry.ts";
 import { NoEnvelope } from "./crypto/no_envelope.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
+import type { Metrics } from "./http/metrics_route.ts";
 import { createRestApp } from "./http/rest_app.ts";
 import { type RestServer, startRestServer } from "./http/rest_server.ts";
 import { MemoryStore } from "./store/memory_store.ts";
 import { RedisStore, type RedisStoreParts } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
+import { PrometheusMeter } from "./telemetry/prometheus_meter.ts";
 
 /** What a start takes besides the settings; a test may bring its own clock and randomness. */
 export interface AppParts {
@@ -61,6 +63,7 @@ export function openLogger(config: Config): Promise<LogTapeLogger> {
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const { logger, version, clock = systemClock, random = systemRandom } = parts;
   const lifecycle = new Lifecycle();
+  const meter = new PrometheusMeter();
   const limits: Limits = config.cache;
   const { store, local } = openStorage(config, { clock, random, logger });
   const service = new CacheService({
@@ -71,6 +74,8 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
     limits,
     lifecycle,
     clock,
+    logger,
+    meter,
     writerId: random.uint32(),
   });
   const shared = {
@@ -88,7 +93,7 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   let rest: RestServer | undefined;
   let grpc: GrpcServer;
   try {
-    rest = startRestServer(createRestApp({ ...shared, version }), {
+    rest = startRestServer(createRestApp({ ...shared, version, ...metricsOf(config, meter) }), {
       host,
       port: httpPort,
       clock,
@@ -127,6 +132,14 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
     return clean;
   };
   return { httpPort: rest.port, grpcPort: grpc.port, drain };
+}
+
+/** The metrics that REST serves, where it does. */
+function metricsOf(
+  { telemetry: { metricsEnabled, metricsPath } }: Config,
+  meter: PrometheusMeter,
+): { readonly metrics?: Metrics } {
+  return metricsEnabled ? { metrics: { path: metricsPath, source: meter } } : {};
 }
 
 /** The store, and what this process keeps beside it where that is on. */

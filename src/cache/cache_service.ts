@@ -5,9 +5,10 @@ import { batchAnswerTooLarge, CacheError, type ErrorCode, isStoreOutage } from "
 import { namespaceFault, storeKey } from "../core/key.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
-import type { Action, Policy } from "../core/principal.ts";
+import type { Operation, Policy } from "../core/principal.ts";
 import { formatStamp, HybridClock } from "../core/stamp.ts";
 import type { Store } from "../core/store.ts";
+import type { Logger, Meter } from "../core/telemetry.ts";
 import type { Call } from "./call.ts";
 import type { Local } from "./local.ts";
 import type {
@@ -42,6 +43,8 @@ export interface CacheServiceParts {
   readonly limits: Limits;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
+  readonly logger: Logger;
+  readonly meter: Meter;
   /** A random id of this process for its stamps. */
   readonly writerId: number;
   /** Near cache and journal; absent where the store is local itself. */
@@ -76,7 +79,7 @@ export class CacheService {
   /** Throws also `entry_invalid` and `decryption_failed`. */
   get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
     try {
-      this.#admit(call, { action: "read", namespace: request.namespace });
+      this.#admit(call, { operation: "get", namespace: request.namespace });
       checkKey(request.key, this.#parts.limits);
     } catch (error) {
       return Promise.reject(error);
@@ -87,7 +90,7 @@ export class CacheService {
   /** Throws also `value_too_large`, `invalid_ttl`, `encryption_unavailable`. */
   async set(request: SetRequest, call: Call): Promise<SetResult> {
     const { limits } = this.#parts;
-    this.#admit(call, { action: "write", namespace: request.namespace });
+    this.#admit(call, { operation: "set", namespace: request.namespace });
     checkKey(request.key, limits);
     checkValue(request.value, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
@@ -96,7 +99,7 @@ export class CacheService {
   }
 
   async delete(request: KeyRequest, call: Call): Promise<DeleteResult> {
-    this.#admit(call, { action: "write", namespace: request.namespace });
+    this.#admit(call, { operation: "delete", namespace: request.namespace });
     checkKey(request.key, this.#parts.limits);
     const entry: Entry = {
       flags: FLAG_TOMBSTONE,
@@ -113,7 +116,7 @@ export class CacheService {
   async batchGet(request: BatchGetRequest, call: Call): Promise<BatchGetResult> {
     const { limits } = this.#parts;
     const { namespace } = request;
-    this.#admit(call, { action: "read", namespace });
+    this.#admit(call, { operation: "batch_get", namespace });
     checkBatchKeys(request.keys, limits);
     const keys = [...new Set(request.keys)];
     const results: (Hit | Miss | CacheError | undefined)[] = await Promise.all(
@@ -156,7 +159,7 @@ export class CacheService {
   async batchSet(request: BatchSetRequest, call: Call): Promise<BatchSetResult> {
     const { limits } = this.#parts;
     const { namespace, entries } = request;
-    this.#admit(call, { action: "write", namespace });
+    this.#admit(call, { operation: "batch_set", namespace });
     checkBatchEntries(entries, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
     const encrypt = request.encrypt ?? false;
@@ -193,10 +196,24 @@ export class CacheService {
     };
   }
 
-  #admit(call: Call, wanted: { readonly action: Action; readonly namespace: string }): void {
-    const fault = namespaceFault(wanted.namespace) ??
-      this.#parts.policy.denial(call.principal, wanted);
+  #admit(
+    call: Call,
+    wanted: { readonly operation: Operation; readonly namespace: string },
+  ): void {
+    const fault = namespaceFault(wanted.namespace);
     if (fault !== undefined) throw fault;
+    const { policy, logger, meter } = this.#parts;
+    const denial = policy.denial(call.principal, wanted);
+    if (denial === undefined) return;
+    meter.authFailure("forbidden");
+    logger.warn("A call was denied.", {
+      correlation_id: call.correlationId,
+      subject: call.principal.subject,
+      namespace: wanted.namespace,
+      operation: wanted.operation,
+      reason: denial.message,
+    });
+    throw denial;
   }
 
   async #sealed(request: SetRequest, ttlSeconds: number): Promise<Write> {

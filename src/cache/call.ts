@@ -5,6 +5,8 @@ import type { Principal } from "../core/principal.ts";
 /** What one call brings along besides its request. */
 export interface Call {
   readonly principal: Principal;
+  /** For the log. */
+  readonly correlationId: string;
   /** Monotonic milliseconds after which the caller no longer waits. */
   readonly deadlineMs: number;
   /** Aborted when the caller goes away. */
@@ -13,9 +15,12 @@ export interface Call {
   readonly noCache?: boolean;
 }
 
+/** How long a caller waits. */
+export type Patience = Pick<Call, "deadlineMs" | "signal">;
+
 /** The time in which a call's work must be over, and how to tell. */
 export interface CallBounds {
-  readonly call: Call;
+  readonly call: Patience;
   readonly clock: Clock;
   /** The longest that the work can take: where that ends before the deadline, no timer is set. */
   readonly timeoutMs: number;
@@ -28,7 +33,7 @@ export function startWithinDeadline<T>(start: () => Promise<T>, bounds: CallBoun
 }
 
 /** Whether the caller no longer waits. */
-export function isOver({ deadlineMs, signal }: Call, clock: Clock): boolean {
+export function isOver({ deadlineMs, signal }: Patience, clock: Clock): boolean {
   return clock.monotonicMs() >= deadlineMs || signal?.aborted === true;
 }
 

@@ -1,7 +1,7 @@
 import type { CacheError } from "./errors.ts";
 
-/** What an operation does: read entries, write them, or act on a whole namespace. */
-export type Action = "read" | "write" | "admin";
+/** What a caller can ask of a namespace. */
+export type Operation = "get" | "set" | "delete" | "batch_get" | "batch_set" | "rewrap";
 
 /** Who calls. */
 export interface Principal {
@@ -14,9 +14,9 @@ export interface Principal {
 
 /** Decides what a principal may do. */
 export interface Policy {
-  /** Returns `forbidden`, or nothing when `action` on `namespace` is allowed. */
+  /** Returns `forbidden`, or nothing when `operation` on `namespace` is allowed. */
   denial(principal: Principal, request: {
-    readonly action: Action;
+    readonly operation: Operation;
     readonly namespace: string;
   }): CacheError | undefined;
 }

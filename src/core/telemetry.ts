@@ -8,3 +8,13 @@ export interface Logger {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
+
+/** Counts what happens; never throws. */
+export interface Meter {
+  /**
+   * A call was refused for who makes it; `reason` is one of few words, never anything of the call.
+   */
+  authFailure(reason: string): void;
+  /** A stored value could not be opened. */
+  decryptionFailure(): void;
+}

@@ -90,14 +90,14 @@ function authenticated<M extends Method>(method: M, { parts, answer }: {
 }): Handler<RequestOf<M>, ResponseOf<M>> {
   const { budget, clock, logger, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
-    const { requestBytes, signal } = info;
+    const { correlationId, requestBytes, signal } = info;
     if (!budget.tryReserve(requestBytes)) throw overBudget();
     try {
       const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
       const verdict = verifier.verify(info.metadata("authorization"));
       const principal = verdict instanceof Promise ? await verdict : verdict;
       const noCache = asksNoCache(info.metadata("cache-control"));
-      return await answer(request, { principal, deadlineMs, signal, noCache });
+      return await answer(request, { principal, correlationId, deadlineMs, signal, noCache });
     } catch (thrown) {
       const error = asCacheError(thrown);
       if (grpcStatus(error.code) === GRPC_STATUS.INTERNAL) {

@@ -42,12 +42,12 @@ export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute,
   const verified = (handler: CacheHandler): Handler => (exchange) => {
     const authorization = exchange.request.headers.get("authorization") ?? undefined;
     const principal = parts.verifier.verify(authorization);
-    const { deadlineMs } = exchange;
+    const { correlationId, deadlineMs } = exchange;
     const noCache = asksNoCache(exchange.request.headers.get("cache-control"));
     if (!(principal instanceof Promise)) {
-      return handler(exchange, { principal, deadlineMs, noCache });
+      return handler(exchange, { principal, correlationId, deadlineMs, noCache });
     }
-    return principal.then((principal) => handler(exchange, { principal, deadlineMs, noCache }));
+    return principal.then((principal) => handler(exchange, { principal, correlationId, deadlineMs, noCache }));
   };
   return {
     "key": methodsOf({

@@ -10,6 +10,7 @@ import { type CacheRouteParts, cacheRoutes } from "./cache_routes.ts";
 import type { Answer, Exchange, Handler, Methods } from "./exchange.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { InFlight } from "./in_flight.ts";
+import { type Metrics, metricsRoute } from "./metrics_route.ts";
 import { HttpError, problemAnswer } from "./problem.ts";
 import { CACHE_PATH, cacheTarget, rawPath } from "./raw_path.ts";
 import { statusRoutes } from "./status_routes.ts";
@@ -23,6 +24,8 @@ export interface RestAppParts extends Omit<CacheRouteParts, "timeouts"> {
   readonly requestTimeoutMs: number;
   readonly version: string;
   readonly newCorrelationId: () => string;
+  /** Absent where none are served here. */
+  readonly metrics?: Metrics;
 }
 
 /** Answers requests; what `Deno.serve` needs and a test can call. */
@@ -44,6 +47,10 @@ export function createRestApp(parts: RestAppParts): RestApp {
   const responder = new Responder({ ...parts, timeouts, inFlight });
   for (const [path, methods] of Object.entries(statusRoutes(parts))) {
     app.all(path, ({ req }) => responder.respond(req.raw, methods));
+  }
+  if (parts.metrics !== undefined) {
+    const methods = metricsRoute(parts.metrics);
+    app.all(parts.metrics.path, ({ req }) => responder.respond(req.raw, methods));
   }
   const cache = cacheRoutes({ ...parts, timeouts });
   // One route for the whole tree: Hono tells no empty segments, and its parameters are decoded.

@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
 import { RAISED_WRITER_BIT } from "../../src/core/stamp.ts";
 import type { ReadResult, Store, StoreWrite, WriteOutcome } from "../../src/core/store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
+import { silentLogger, silentMeter } from "../harness/silent.ts";
 import { callWithin, createMemoryService, createService } from "../harness/cache_services.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -257,4 +258,36 @@ Deno.test("limits are the service's own", async () => {
     service.batchGet({ namespace: "n", keys: ["a", "b"] }, callWithin(clock)),
     { code: "batch_too_large" },
   );
+});
+
+Deno.test("a denied call is logged with who asked for what, without the key, and counted", async () => {
+  const denials: unknown[] = [];
+  const reasons: string[] = [];
+  const { service, clock } = createMemoryService({
+    logger: { ...silentLogger, warn: (_, fields) => void denials.push(fields) },
+    meter: { ...silentMeter, authFailure: (reason) => void reasons.push(reason) },
+  });
+  const principal = {
+    subject: "team-a",
+    namespaces: new Set(["a"]),
+    scopes: new Set(["cache:read"]),
+  };
+  const call = { ...callWithin(clock), principal, correlationId: "id-1" };
+  const batch = service.batchGet({ namespace: "b", keys: ["secret-key"] }, call);
+  await assert.rejects(batch, { code: "forbidden" });
+  await assert.rejects(service.delete({ namespace: "a", key: "k" }, call), { code: "forbidden" });
+  assert.deepEqual(denials, [{
+    correlation_id: "id-1",
+    subject: "team-a",
+    namespace: "b",
+    operation: "batch_get",
+    reason: "The token does not name this namespace.",
+  }, {
+    correlation_id: "id-1",
+    subject: "team-a",
+    namespace: "a",
+    operation: "delete",
+    reason: "The token's scopes do not include cache:write.",
+  }]);
+  assert.deepEqual(reasons, ["forbidden", "forbidden"]);
 });

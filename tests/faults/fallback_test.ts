@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Logger } from "../../src/core/telemetry.ts";
 import { startTestApp } from "../harness/apps.ts";
 import { connectReplica, type Replica, type ReplicaOptions } from "../harness/replicas.ts";
-import { silentLogger } from "../harness/redis_stores.ts";
+import { silentLogger } from "../harness/silent.ts";
 import { serverTest } from "../support/backends.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "../support/redis_server.ts";

@@ -19,6 +19,7 @@ import {
 import { createHandlers } from "../../src/grpc/service.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { systemClock as clock } from "../../src/system.ts";
+import { silentMeter } from "../harness/silent.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 /** What a test may choose about the server it talks to. */
@@ -57,6 +58,8 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     limits,
     lifecycle,
     clock,
+    logger,
+    meter: silentMeter,
     writerId: 1,
   });
   const handlers = createHandlers({

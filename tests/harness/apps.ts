@@ -2,7 +2,7 @@ import { type App, startApp } from "../../src/app.ts";
 import { ConfigFaults, parseConfig } from "../../src/config.ts";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { RestDriver } from "../support/rest_driver.ts";
-import { silentLogger } from "./redis_stores.ts";
+import { silentLogger } from "./silent.ts";
 
 /** A whole service in this process, and a client for each of its transports. */
 export interface TestApp extends AsyncDisposable {

@@ -9,6 +9,7 @@ import type { Store } from "../../src/core/store.ts";
 import { NoEnvelope } from "../../src/crypto/no_envelope.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { silentLogger, silentMeter } from "./silent.ts";
 
 /** A cache service over `store`, built as the application builds it. */
 export function createService(
@@ -21,6 +22,8 @@ export function createService(
     policy: new ScopePolicy(),
     limits: DEFAULT_LIMITS,
     lifecycle: new Lifecycle(),
+    logger: silentLogger,
+    meter: silentMeter,
     writerId: 7,
     ...parts,
   });
@@ -39,5 +42,5 @@ const principal = new AnonymousVerifier().verify();
 
 /** A call of a caller who may do everything, with `leftMs` to wait. */
 export function callWithin(clock: Clock, leftMs = 10_000): Call {
-  return { principal, deadlineMs: clock.monotonicMs() + leftMs };
+  return { principal, correlationId: "test", deadlineMs: clock.monotonicMs() + leftMs };
 }

@@ -5,7 +5,7 @@ import { OutageJournal } from "../../src/cache/outage_journal.ts";
 import { Recovery, type RecoveryParts } from "../../src/cache/recovery.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { Store } from "../../src/core/store.ts";
-import { silentLogger } from "./redis_stores.ts";
+import { silentLogger } from "./silent.ts";
 
 /** A near cache and the copies over it; a store is to be opened with them as its listener. */
 export function createCopies(

@@ -3,14 +3,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { Logger } from "../../src/core/telemetry.ts";
 import { RedisStore } from "../../src/store/redis_store.ts";
 import { systemClock, systemRandom } from "../../src/system.ts";
-
-/** A logger that says nothing. */
-export const silentLogger: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-};
+import { silentLogger } from "./silent.ts";
 
 export interface TestStoreOptions {
   /** `host:port`; several for a Cluster. */

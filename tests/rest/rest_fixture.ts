@@ -10,6 +10,7 @@ import type { LogFields } from "../../src/core/telemetry.ts";
 import { NoEnvelope } from "../../src/crypto/no_envelope.ts";
 import { createRestApp, type RestApp } from "../../src/http/rest_app.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
+import { silentLogger, silentMeter } from "../harness/silent.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -50,6 +51,8 @@ export function restFixture(options: {
     limits,
     lifecycle,
     clock,
+    logger: silentLogger,
+    meter: silentMeter,
     writerId: 7,
   });
   const budget = new MemoryBudget(options.budgetBytes ?? 1 << 26);

@@ -34,6 +34,7 @@ export class Clients {
     replica.process.run(() => {
       const call: Call = {
         principal,
+        correlationId: "",
         deadlineMs: replica.process.monotonicMs() + planned.leftMs,
         noCache: planned.noCache,
         ...this.#cancellation(planned, replica),

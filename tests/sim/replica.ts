@@ -10,6 +10,7 @@ import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
 import type { Store } from "../../src/core/store.ts";
 import type { Logger } from "../../src/core/telemetry.ts";
+import { silentMeter } from "../harness/silent.ts";
 import { Dice } from "./dice.ts";
 import type { History } from "./history.ts";
 import type { Network } from "./network.ts";
@@ -88,6 +89,8 @@ export class Replica {
       policy: new ScopePolicy(),
       limits: DEFAULT_LIMITS,
       lifecycle: new Lifecycle(),
+      logger,
+      meter: silentMeter,
       writerId: index + 1,
     });
   }
