@@ -41,7 +41,12 @@ export function keyFault(key: string, maxBytes: number): CacheError | undefined 
  * ends it and no two pairs share a store key.
  */
 export function storeKey(namespace: string, key: string): string {
-  return `${namespace}:${key}`;
+  return storeKeyPrefix(namespace) + key;
+}
+
+/** What the store keys of a namespace, and no others, start with; the key itself follows. */
+export function storeKeyPrefix(namespace: string): string {
+  return `${namespace}:`;
 }
 
 /** Bytes of UTF-8 that a string takes; a lone surrogate counts as three. */

@@ -26,9 +26,16 @@ export type ReadResult = StoreRead | CacheError;
 /**
  * How a write meets what is stored. An `ordinary` one always wins: it takes the higher of its own
  * stamp and one above the stored. A `replay` changes nothing unless its stamp is above the stored; its
- * value is stored as a tombstone when it has expired, or is older than the tombstone TTL.
+ * value is stored as a tombstone when it has expired, or is older than the tombstone TTL. A `rewrap`
+ * gives the same write another payload: it changes nothing unless what is stored is live and has its
+ * flags, stamp and expiry, all of which stay as they are.
+ *
+ * An `event` comes from elsewhere, perhaps again. Its delete leaves a tombstone under the higher of its
+ * stamp and the stored one; where a tombstone of that stamp stands, nothing changes. Its value is
+ * stored as a replay's would be. Where another value stands under the very same stamp, nobody can
+ * tell which is newer: a tombstone of that stamp takes its place.
  */
-export type WriteMode = "ordinary" | "replay";
+export type WriteMode = "ordinary" | "replay" | "rewrap" | "event";
 
 /** One set (an entry with a payload) or delete (a tombstone) of one key. */
 export interface StoreWrite {
@@ -59,7 +66,7 @@ export type WriteOutcome =
   }
   /** It arrived after its deadline and changed nothing. */
   | { readonly status: "late" }
-  /** A write with the same or a higher stamp is stored; nothing changed. */
+  /** A write with the same or a higher stamp is stored, for a rewrap any other; nothing changed. */
   | { readonly status: "superseded" }
   /** The store is away, or could not carry it out. */
   | {
@@ -99,6 +106,12 @@ export interface Store {
     options: { readonly maxBytes: number },
   ): Promise<ReadResult[]>;
   write(write: StoreWrite): Promise<WriteOutcome>;
+  /**
+   * The store keys of a namespace in bounded pages, of which some may be empty. Those that stand all
+   * the while come at least once, the others perhaps; what a Cluster moves between its nodes meanwhile
+   * may be left out. After a failure only a new scan is complete.
+   */
+  scan(namespace: string): AsyncIterable<readonly string[]>;
   status(): ConnectionStatus;
   close(): Promise<void>;
 }

@@ -58,12 +58,14 @@ export class GuardedClient {
   call<Argument, Reply>(
     key: string,
     options: {
+      /** That of the key's server by default. */
+      readonly connection?: Redis;
       readonly timeoutMs: number;
       readonly command: RedisCommand<Argument, Reply>;
       readonly argument: Argument;
     },
   ): Promise<Answered<Reply>> {
-    const connection = this.router.connectionFor(key);
+    const connection = options.connection ?? this.router.connectionFor(key);
     const breaker = connection && this.#parts.breakerOf(connection);
     const permit = breaker?.enter();
     if (connection === undefined || breaker === undefined || permit === undefined) {

@@ -1,4 +1,5 @@
-const SLOTS = 16_384;
+/** The hash slots of a Cluster. */
+export const SLOTS = 16_384;
 const CRC16_POLYNOMIAL = 0x1021;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {

@@ -1,19 +1,24 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../core/clock.ts";
-import { type Entry, isLive, isTombstone } from "../core/entry.ts";
+import { areEqual } from "../core/bytes.ts";
+import { type Entry, FLAG_TOMBSTONE, isLive, isTombstone } from "../core/entry.ts";
 import { batchAnswerTooLarge } from "../core/errors.ts";
-import { compareStamps, raiseStamp } from "../core/stamp.ts";
+import { storeKeyPrefix } from "../core/key.ts";
+import { compareStamps, raiseStamp, type Stamp } from "../core/stamp.ts";
 import type {
   ReadResult,
   Store,
   StoreRead,
   StoreTime,
   StoreWrite,
+  WriteMode,
   WriteOutcome,
 } from "../core/store.ts";
 
 /** What an entry takes besides its key and payload: objects, map slots and header, measured. */
 const ENTRY_OVERHEAD_BYTES = 300;
+const SCAN_PAGE_KEYS = 500;
+const NO_PAYLOAD = new Uint8Array(0);
 
 /**
  * The embedded store: entries of this process, gone when it ends. Keeps the most recently used
@@ -68,6 +73,15 @@ export class MemoryStore implements Store {
     return Promise.resolve(this.#apply(write));
   }
 
+  async *scan(namespace: string): AsyncGenerator<readonly string[]> {
+    const prefix = storeKeyPrefix(namespace);
+    // From the least recently used on: to read all of them then leaves their order as it was.
+    const keys = [...this.#entries.rkeys()].filter((key) => key.startsWith(prefix));
+    for (let i = 0; i < keys.length; i += SCAN_PAGE_KEYS) {
+      yield keys.slice(i, i + SCAN_PAGE_KEYS);
+    }
+  }
+
   status(): "disabled" {
     return "disabled";
   }
@@ -88,23 +102,59 @@ export class MemoryStore implements Store {
     if (this.#clock.monotonicMs() > deadlineMs) return { status: "late" };
     const now = this.time.nowMs();
     const stored = this.#read(key);
-    let stamp = entry.stamp;
-    if (stored !== undefined && compareStamps(stamp, stored.stamp) <= 0) {
-      if (mode === "replay") return { status: "superseded" };
-      stamp = raiseStamp(stored.stamp, stamp.writer);
-    }
-    if (!isTombstone(entry)) {
+    const stamp = stampOver(stored, { entry, mode, now });
+    if (stamp === undefined) return { status: "superseded" };
+    const replaced = stored !== undefined && isLive(stored, now);
+    const yields = mode === "event" && stamp === stored?.stamp;
+    const isExpired = mode === "event" && !yields && this.#isTooLate(entry, now);
+    if (!isTombstone(entry) && !isExpired && !yields) {
       // A copy of its own: the payload may be a view that would keep a whole request alive.
       this.#entries.set(key, { ...entry, stamp, payload: entry.payload.slice() });
     } else if (this.#tombstoneTtlMs === 0) {
       this.#entries.delete(key);
     } else {
       const expiresAtMs = Math.max(Math.ceil(now), stamp.ms) + this.#tombstoneTtlMs;
-      this.#entries.set(key, { ...entry, stamp, expiresAtMs });
+      this.#entries.set(key, { flags: FLAG_TOMBSTONE, stamp, expiresAtMs, payload: NO_PAYLOAD });
     }
-    const replaced = stored !== undefined && isLive(stored, now);
-    return { status: "written", stamp, replaced, isExpired: false, lease: undefined };
+    return { status: "written", stamp, replaced, isExpired, lease: undefined };
   }
+
+  /** Whether the value of an event has ended, or may have been deleted by a tombstone that is gone. */
+  #isTooLate(entry: Entry, now: number): boolean {
+    const ttlMs = this.#tombstoneTtlMs;
+    const isForgotten = ttlMs > 0 && now - entry.stamp.ms > ttlMs;
+    return !isTombstone(entry) && (entry.expiresAtMs <= now || isForgotten);
+  }
+}
+
+/** The stamp under which a write is stored; nothing where it changes nothing. */
+function stampOver(
+  stored: Entry | undefined,
+  { entry, mode, now }: {
+    readonly entry: Entry;
+    readonly mode: WriteMode;
+    readonly now: number;
+  },
+): Stamp | undefined {
+  if (mode === "rewrap") {
+    const stands = stored !== undefined && isLive(stored, now) && isSameWrite(stored, entry);
+    return stands ? entry.stamp : undefined;
+  }
+  if (stored === undefined || compareStamps(entry.stamp, stored.stamp) > 0) return entry.stamp;
+  if (mode === "ordinary") return raiseStamp(stored.stamp, entry.stamp.writer);
+  return mode === "event" && removes(entry, stored) ? stored.stamp : undefined;
+}
+
+/** Whether an event that is not newer than what is stored removes it. */
+function removes(entry: Entry, stored: Entry): boolean {
+  if (isTombstone(stored)) return false;
+  return isTombstone(entry) ||
+    compareStamps(entry.stamp, stored.stamp) === 0 && !areEqual(entry.payload, stored.payload);
+}
+
+function isSameWrite(a: Entry, b: Entry): boolean {
+  return a.flags === b.flags && a.expiresAtMs === b.expiresAtMs &&
+    compareStamps(a.stamp, b.stamp) === 0;
 }
 
 function sizeOf(entry: Entry, key: string): number {

@@ -20,7 +20,7 @@ declare module "ioredis" {
   }
 }
 
-/** One command on one key, in the two ways it can be sent. */
+/** One command on one key (of a scan, on the keys of one pattern), in the two ways it can be sent. */
 export interface RedisCommand<Argument, Reply> {
   /** Together with others of its turn of the event loop, in one pipeline. */
   send(connection: Redis, key: string, argument: Argument): Promise<unknown>;
@@ -29,6 +29,17 @@ export interface RedisCommand<Argument, Reply> {
   /** Throws a `TypeError` for a reply of another type. */
   parse(reply: unknown): Reply;
 }
+
+/** What one step of a scan brings. */
+export interface ScanPage {
+  /** Where to go on; "0" at the end. */
+  readonly cursor: string;
+  /** Mostly as many as were looked at, at most. */
+  readonly keys: readonly string[];
+}
+
+/** How many keys Redis looks at in one step of a scan, about: it serves nobody else meanwhile. */
+const SCAN_PAGE_KEYS = 500;
 
 /** The whole string (https://redis.io/docs/latest/commands/get/). */
 export const GET: RedisCommand<undefined, Uint8Array | null> = {
@@ -49,6 +60,17 @@ export const LENGTH: RedisCommand<undefined, number> = {
   send: (connection, key) => connection.strlen(key),
   alone: (key) => command("strlen", [key]),
   parse: Number,
+};
+
+/** Keys that match a pattern, from a cursor on (…/commands/scan/). */
+export const SCAN: RedisCommand<string, ScanPage> = {
+  send: (connection, pattern, cursor) =>
+    connection.scan(cursor, "MATCH", pattern, "COUNT", SCAN_PAGE_KEYS),
+  alone: (pattern, cursor) =>
+    new Command("scan", [cursor, "MATCH", pattern, "COUNT", SCAN_PAGE_KEYS], {
+      replyEncoding: "utf8",
+    }),
+  parse: scanPage,
 };
 
 /** The write script, sent whole where Redis has not seen it since its start. */
@@ -120,6 +142,13 @@ async function followUp<Argument, Reply>(
 /** The third word of `MOVED 3999 127.0.0.1:6381` or `ASK 3999 127.0.0.1:6381`. */
 function redirectionTarget(error: unknown): string {
   return error instanceof Error ? error.message.split(" ")[2] ?? "" : "";
+}
+
+function scanPage(reply: unknown): ScanPage {
+  if (Array.isArray(reply) && typeof reply[0] === "string" && Array.isArray(reply[1])) {
+    return { cursor: reply[0], keys: reply[1].map(String) };
+  }
+  throw new TypeError("Redis replied to SCAN with something else than a cursor and keys.");
 }
 
 function command(name: string, args: (string | number | Buffer)[]): Command {

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from "ioredis";
-import { keySlot } from "./key_slot.ts";
+import { keySlot, SLOTS } from "./key_slot.ts";
 import { addressOf, type RedisClient } from "./redis_clients.ts";
 
 /** A node that serves one slot in a thousand is found with near certainty. */
@@ -24,6 +24,19 @@ export class RedisRouter {
     if (!(this.#client instanceof Cluster)) return this.#client;
     const owner = this.#client.slots[keySlot(key)]?.[0];
     return owner === undefined ? undefined : this.#nodes.get(owner);
+  }
+
+  /** A connection to each server that holds keys; nothing while one of them is not known. */
+  connections(): ReadonlySet<Redis> | undefined {
+    if (!(this.#client instanceof Cluster)) return new Set([this.#client]);
+    const connections = new Set<Redis>();
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const owner = this.#client.slots[slot]?.[0];
+      const connection = owner === undefined ? undefined : this.#nodes.get(owner);
+      if (connection === undefined) return undefined;
+      connections.add(connection);
+    }
+    return connections;
   }
 
   /** The connection to `address`, which a redirection named; nothing where it is not known yet. */

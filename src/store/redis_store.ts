@@ -3,6 +3,7 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { ChangeListener } from "../core/coherence.ts";
 import { decodeEntry, ENTRY_HEADER_BYTES } from "../core/entry.ts";
 import { batchAnswerTooLarge, CacheError } from "../core/errors.ts";
+import { storeKeyPrefix } from "../core/key.ts";
 import type {
   ConnectionStatus,
   ReadResult,
@@ -23,7 +24,7 @@ import {
   openSubscriber,
   type RedisConnectionOptions,
 } from "./redis_clients.ts";
-import { GET, GET_START, LENGTH, type RedisCommand, WRITE } from "./redis_commands.ts";
+import { GET, GET_START, LENGTH, type RedisCommand, SCAN, WRITE } from "./redis_commands.ts";
 import { fromRedisError, RedisUnavailable } from "./redis_errors.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
 import { RedisTime } from "./redis_time.ts";
@@ -168,6 +169,29 @@ export class RedisStore implements Store {
     }
   }
 
+  async *scan(namespace: string): AsyncGenerator<readonly string[]> {
+    const { keyPrefix, readTimeoutMs } = this.#options;
+    const [client] = this.#clients;
+    const connections = client?.router.connections();
+    if (client === undefined || connections === undefined) {
+      throw new RedisUnavailable("Not every slot of the Cluster has a server.", { isUndone: true });
+    }
+    const pattern = `${escapeGlob(keyPrefix + storeKeyPrefix(namespace))}*`;
+    for (const connection of connections) {
+      let cursor = "0";
+      do {
+        const { reply } = await client.call(pattern, {
+          connection,
+          timeoutMs: readTimeoutMs,
+          command: SCAN,
+          argument: cursor,
+        });
+        yield reply.keys.map((key) => key.slice(keyPrefix.length));
+        ({ cursor } = reply);
+      } while (cursor !== "0");
+    }
+  }
+
   status(): ConnectionStatus {
     return this.#heartbeat.status;
   }
@@ -222,6 +246,11 @@ export class RedisStore implements Store {
     if (client === undefined) throw new RangeError("The pool has no connection.");
     return client.call(this.#options.keyPrefix + key, options);
   }
+}
+
+/** As a pattern that matches only `text` (https://redis.io/docs/latest/commands/keys/). */
+function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\]/g, "\\$&");
 }
 
 /** FNV-1a over UTF-16 units: spreads keys over connections; nothing else depends on it. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { encodeEntry } from "../core/entry.ts";
 import { readStamp, type Stamp, STAMP_BYTES } from "../core/stamp.ts";
-import type { StoreWrite } from "../core/store.ts";
+import type { StoreWrite, WriteMode } from "../core/store.ts";
 
 /**
  * Every write is this one script on one key, so that Redis decides about it in a single step.
@@ -14,11 +14,15 @@ import type { StoreWrite } from "../core/store.ts";
  *    a value that comes back after its delete was forgotten is not.
  * 3. A set that replaces a tombstone keeps the key at least as long as the tombstone would have
  *    stood, because its stamp still has to refuse older replays; the header's expiry ends the value.
- * 4. EXISTS comes after SET because a write alone does not make Redis track the key for this
+ * 4. A rewrap changes nothing unless the stored header is its own byte for byte and live. It keeps
+ *    the key as long as it stood: by 3 that may be longer than the header says.
+ * 5. An event that is not newer than the stored value removes it, if it is a delete, or if it has
+ *    another value under the same stamp; the stored stamp stays, to refuse older replays.
+ * 6. EXISTS comes after SET because a write alone does not make Redis track the key for this
  *    connection, and a read before the write is forgotten by it.
  *
- * KEYS[1] the key; ARGV: entry, not-after in Unix ms, "w" (ordinary) or "r" (replay), tombstone TTL
- * in ms. Replies `L` (late), `S` (superseded), or `W` (written) or `X` (a tombstone instead of a replay
+ * KEYS[1] the key; ARGV: entry, not-after in Unix ms, mode (`MODE_LETTERS`), tombstone TTL in ms.
+ * Replies `L` (late), `S` (superseded), or `W` (written) or `X` (a tombstone instead of a replay
  * that came too late), "1" where a live entry was replaced or "0", and the 12 bytes of the final stamp.
  */
 const SOURCE = `
@@ -26,6 +30,7 @@ local entry, not_after, mode, tombstone_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > not_after then return 'L' end
+local function tombstone(of) return string.sub(of, 1, 2) .. '\\4' .. string.sub(of, 4, 24) end
 
 local stored = redis.pcall('GETRANGE', KEYS[1], 0, 23)
 local live, kept_until = '0', 0
@@ -39,20 +44,39 @@ elseif #stored == 24 and string.byte(stored, 1) == 0xC5 and string.byte(stored, 
     (counter > stored_counter or counter == stored_counter and writer > stored_writer)
   if not newer then
     if mode == 'r' then return 'S' end
-    ms, counter = stored_ms, stored_counter + 1
-    if counter == 65536 then ms, counter = ms + 1, 0 end
-    if writer < 2147483648 then writer = writer + 2147483648 end
+    if mode == 'e' then
+      if string.byte(stored, 3) == 4 then return 'S' end
+      if string.byte(entry, 3) ~= 4 then
+        local same = ms == stored_ms and counter == stored_counter and writer == stored_writer
+        if not same or redis.call('GETRANGE', KEYS[1], 24, -1) == string.sub(entry, 25) then
+          return 'S'
+        end
+        entry = tombstone(entry)
+      end
+      ms, counter, writer = stored_ms, stored_counter, stored_writer
+    else
+      ms, counter = stored_ms, stored_counter + 1
+      if counter == 65536 then ms, counter = ms + 1, 0 end
+      if writer < 2147483648 then writer = writer + 2147483648 end
+    end
   end
 elseif #stored > 0 then
   live = '1'
 end
 
+if mode == 'k' then
+  if live == '0' or stored ~= string.sub(entry, 1, 24) then return 'S' end
+  redis.call('SET', KEYS[1], entry, 'KEEPTTL')
+  redis.call('EXISTS', KEYS[1])
+  return 'W1' .. string.sub(entry, 5, 16)
+end
+
 local stamp = struct.pack('>I6I2I4', ms, counter, writer)
 local expires = struct.unpack('>I8', entry, 17)
 local done = 'W'
-if mode == 'r' and string.byte(entry, 3) ~= 4 and
+if (mode == 'r' or mode == 'e') and string.byte(entry, 3) ~= 4 and
   (expires <= now or tombstone_ttl > 0 and now - ms > tombstone_ttl) then
-  entry, done = string.sub(entry, 1, 2) .. '\\4' .. string.sub(entry, 4, 24), 'X'
+  entry, done = tombstone(entry), 'X'
 end
 if string.byte(entry, 3) == 4 then
   if tombstone_ttl == 0 then
@@ -75,6 +99,14 @@ export const WRITE_SCRIPT = {
   sha1: createHash("sha1").update(SOURCE).digest("hex"),
 } as const;
 
+/** What stands for each mode in the script's arguments. */
+export const MODE_LETTERS: Readonly<Record<WriteMode, string>> = {
+  ordinary: "w",
+  replay: "r",
+  rewrap: "k",
+  event: "e",
+};
+
 /** `entry`, `not-after`, `mode` and `tombstone TTL` as the script takes them. */
 export type WriteArguments = [Buffer, string, string, string];
 
@@ -87,7 +119,7 @@ export function writeArguments(
   return [
     Buffer.from(bytes.buffer, 0, bytes.length),
     String(Math.floor(options.notAfterMs)),
-    mode === "replay" ? "r" : "w",
+    MODE_LETTERS[mode],
     String(options.tombstoneTtlMs),
   ];
 }

@@ -220,6 +220,74 @@ export async function checkStoreContract(
     assert.equal(outcome.status, "superseded");
   });
 
+  await context.step(
+    "an event's delete removes whatever stands, and keeps the higher stamp",
+    async () => {
+      const event = { mode: "event" } as const;
+      for (const seconds of [-5, 5]) {
+        const key = freshKey();
+        const old = stamp();
+        const of = { ...old, ms: old.ms + seconds * 1000 };
+        await written(write(key, entry(new Uint8Array([1]), { stamp: old })));
+        const outcome = await written(write(key, tombstone({ stamp: of }), event));
+        const higher = seconds > 0 ? of : old;
+        assert.deepEqual(outcome, { ...outcome, stamp: higher, replaced: true });
+        const left = await entryOf(key);
+        assert(left !== undefined && !isLive(left, store.time.nowMs()));
+        assert.deepEqual(left.stamp, higher);
+        assert.equal((await write(key, tombstone({ stamp: of }), event)).status, "superseded");
+        const older = entry(new Uint8Array([2]), { stamp: { ...old, ms: old.ms - 1 } });
+        assert.equal((await write(key, older, { mode: "replay" })).status, "superseded");
+      }
+    },
+  );
+
+  await context.step("an event's value stands unless the stored stamp is as high", async () => {
+    const event = { mode: "event" } as const;
+    const key = freshKey();
+    const at = stamp();
+    const first = entry(new Uint8Array([1]), { stamp: at });
+    await written(write(key, first, event));
+    assert.equal((await write(key, first, event)).status, "superseded");
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [1]);
+    const older = entry(new Uint8Array([2]), { stamp: { ...at, ms: at.ms - 1 } });
+    assert.equal((await write(key, older, event)).status, "superseded");
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [1]);
+    const newer = { ...at, ms: at.ms + 1 };
+    await written(write(key, entry(new Uint8Array([3]), { stamp: newer }), event));
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [3]);
+  });
+
+  await context.step(
+    "two values under one stamp leave neither, and no event brings one back",
+    async () => {
+      const event = { mode: "event" } as const;
+      const key = freshKey();
+      const at = stamp();
+      for (const byte of [1, 2, 1, 2]) {
+        await write(key, entry(new Uint8Array([byte]), { stamp: at }), event);
+      }
+      const left = await entryOf(key);
+      assert(left !== undefined && !isLive(left, store.time.nowMs()));
+      assert.deepEqual(left.stamp, at);
+    },
+  );
+
+  await context.step(
+    "an event older than tombstones live, or expired, leaves a tombstone",
+    async () => {
+      const event = { mode: "event" } as const;
+      const old = stamp(-TOMBSTONE_TTL_MS - 60_000);
+      const ended = { ...entry(new Uint8Array([1])), expiresAtMs: stamp().ms - 1000 };
+      for (const late of [entry(new Uint8Array([1]), { stamp: old }), ended]) {
+        const key = freshKey();
+        assert.equal((await written(write(key, late, event))).isExpired, true);
+        const left = await entryOf(key);
+        assert(left !== undefined && !isLive(left, store.time.nowMs()));
+      }
+    },
+  );
+
   await context.step("many concurrent writes of a key leave the highest stamp", async () => {
     const key = freshKey();
     const outcomes = await Promise.all(
@@ -231,6 +299,87 @@ export async function checkStoreContract(
       if (previous !== undefined) assert(compareStamps(previous, next) < 0, "stamps repeat");
     }
     assert.deepEqual((await entryOf(key))?.stamp, stamps.at(-1));
+  });
+
+  await context.step("a rewrap changes the payload, and neither stamp nor expiry", async () => {
+    const key = freshKey();
+    const { stamp } = await written(write(key, entry(new Uint8Array([1]))));
+    const before = await entryOf(key);
+    assert(before !== undefined);
+    const rewrap = { ...before, payload: new Uint8Array([2, 3]) };
+    const outcome = await written(write(key, rewrap, { mode: "rewrap" }));
+    assert.deepEqual(outcome, { ...outcome, stamp, replaced: true, isExpired: false });
+    const read = await entryOf(key);
+    assert.deepEqual({ ...read, payload: [...read?.payload ?? []] }, {
+      ...before,
+      payload: [2, 3],
+    });
+  });
+
+  await context.step("a rewrap of what is not stored any more changes nothing", async () => {
+    const read = entry(new Uint8Array([1]));
+    const rewrap = { ...read, payload: new Uint8Array([2]) };
+    const absent = freshKey();
+    const replaced = freshKey();
+    const deleted = freshKey();
+    const expired = freshKey();
+    await written(write(replaced, read));
+    await written(write(replaced, entry(new Uint8Array([3]))));
+    await written(write(deleted, read));
+    await written(write(deleted, tombstone()));
+    for (const key of [absent, replaced, deleted]) {
+      const outcome = await write(key, rewrap, { mode: "rewrap" });
+      assert.equal(outcome.status, "superseded");
+    }
+    assert.equal(await entryOf(absent), undefined);
+    assert.deepEqual([...(await entryOf(replaced))?.payload ?? []], [3]);
+    const stands = await entryOf(deleted);
+    assert.equal(stands?.flags, FLAG_TOMBSTONE);
+    // Neither is a tombstone's own header, nor that of an entry which has expired.
+    assert.equal((await write(deleted, stands, { mode: "rewrap" })).status, "superseded");
+    await written(write(expired, tombstone()));
+    const past = { ...rewrap, expiresAtMs: Math.floor(store.time.nowMs()) - 1000 };
+    const { stamp } = await written(write(expired, past));
+    const outcome = await write(expired, { ...past, stamp }, { mode: "rewrap" });
+    assert.equal(outcome.status, "superseded");
+  });
+
+  await context.step("a rewrap of another header than is stored changes nothing", async () => {
+    const key = freshKey();
+    const read = entry(new Uint8Array([1]), { flags: FLAG_ENCRYPTED });
+    await written(write(key, read));
+    const payload = new Uint8Array([2]);
+    const others: Partial<Entry>[] = [
+      { flags: 0 },
+      { expiresAtMs: read.expiresAtMs + 1 },
+      { stamp: { ...read.stamp, ms: read.stamp.ms + 1 } },
+      { stamp: { ...read.stamp, counter: read.stamp.counter + 1 } },
+      { stamp: { ...read.stamp, writer: read.stamp.writer + 1 } },
+    ];
+    for (const other of others) {
+      const outcome = await write(key, { ...read, payload, ...other }, { mode: "rewrap" });
+      assert.equal(outcome.status, "superseded");
+    }
+    const deadlineMs = monotonicMs() - 1000;
+    const late = await write(key, { ...read, payload }, { mode: "rewrap", deadlineMs });
+    assert.equal(late.status, "late");
+    assert.deepEqual([...(await entryOf(key))?.payload ?? []], [1]);
+  });
+
+  await context.step("a scan gives the keys of its namespace and no others", async () => {
+    const name = `scan.${run}`;
+    const own = Array.from({ length: 1200 }, (_, i) => `${name}:${i}-*?[]{}é🙂`);
+    const foreign = [`${name}2:x`, `x${name}:x`, `${name.replace("scan.", "scan_")}:x`, "other:x"];
+    await Promise.all(
+      [...own, ...foreign].map((key) => written(write(key, entry(new Uint8Array(1))))),
+    );
+    const found = new Set<string>();
+    for await (const page of store.scan(name)) {
+      assert(page.length <= 1000, `a page of ${page.length} keys`);
+      for (const key of page) found.add(key);
+    }
+    assert.deepEqual([...found].sort(), own.toSorted());
+    for await (const page of store.scan(`${name}.none`)) assert.deepEqual(page, []);
   });
 
   await context.step("a batch read keeps the order and the gaps", async () => {

@@ -119,6 +119,10 @@ export class LinkedStore implements Store, ChangeListener {
     }
   }
 
+  scan(): never {
+    throw new Error("a linked store is never scanned");
+  }
+
   changed(key: string): void {
     void this.#notice(key);
   }

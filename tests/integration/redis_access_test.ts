@@ -65,6 +65,27 @@ serverTest({
 });
 
 serverTest({
+  name: "a scan needs the right that is documented for it",
+  needs: ["redis-server"],
+  async fn(): Promise<void> {
+    const rights = { "least": MINIMAL_ACL, "scan": `${MINIMAL_ACL} +scan` };
+    await using redis = await startRedis({
+      aclUsers: Object.entries(rights).map(([name, acl]) => acl.replace(/^app/, name)),
+    });
+    const scan = async (username: string): Promise<readonly string[]> => {
+      const addresses = [redis.address];
+      const password = "secret-of-app";
+      await using connected = await connectRedisStore({ addresses, username, password });
+      const service = createService(connected.store, { clock: systemClock });
+      await service.set({ ...request, value }, call());
+      return (await Array.fromAsync(connected.store.scan("access"))).flat();
+    };
+    await assert.rejects(scan("least"), { code: "redis_unavailable" });
+    assert.deepEqual(await scan("scan"), ["access:k"]);
+  },
+});
+
+serverTest({
   name: "TLS with a private authority works, and without it the server is not trusted",
   needs: ["redis-server", "openssl"],
   async fn(): Promise<void> {

@@ -134,6 +134,10 @@ class ScheduledStore implements Store {
     return this.#scheduled("write", () => this.#inner.write(write));
   }
 
+  scan(): never {
+    throw new Error("a scheduled store is never scanned");
+  }
+
   status(): "disabled" {
     return "disabled";
   }

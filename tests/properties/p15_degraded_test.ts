@@ -77,6 +77,10 @@ class FailingStore implements Store {
     return { status: "failed", error: this.#error(), landsUntilMs };
   }
 
+  scan(): never {
+    throw new Error("a failing store is never scanned");
+  }
+
   status(): ConnectionStatus {
     return this.failure === undefined ? "connected" : "disconnected";
   }

@@ -93,6 +93,7 @@ function changed(store: SimStore, changes: Partial<Store>): Store {
     get: (key) => store.get(key),
     getMany: (keys, options) => store.getMany(keys, options),
     write: (write) => store.write(write),
+    scan: () => store.scan(),
     status: () => store.status(),
     close: () => store.close(),
     ...changes,

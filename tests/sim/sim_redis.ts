@@ -1,7 +1,8 @@
 import { decodeEntry, encodeEntry } from "../../src/core/entry.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import { STAMP_BYTES, writeStamp } from "../../src/core/stamp.ts";
-import { WRITE_SCRIPT } from "../../src/store/write_script.ts";
+import type { WriteMode } from "../../src/core/store.ts";
+import { MODE_LETTERS, WRITE_SCRIPT } from "../../src/store/write_script.ts";
 import { type Dice } from "./dice.ts";
 import { Link, type Network } from "./network.ts";
 import { WORLD_EPOCH_MS } from "./sim_process.ts";
@@ -205,7 +206,7 @@ export class SimRedis {
     if (entry instanceof CacheError) throw entry;
     const write: ArrivedWrite = {
       entry,
-      mode: mode === "r" ? "replay" : "ordinary",
+      mode: modeOf(mode),
       notAfterMs: Number(notAfterMs),
       tombstoneTtlMs: Number(ttlMs),
     };
@@ -244,6 +245,13 @@ export class SimRedis {
     const session = this.#sessions.get(id);
     if (session?.subscribed) session.link.toClient({ kind: "invalidated", keys });
   }
+}
+
+function modeOf(letter: unknown): WriteMode {
+  const modes = ["ordinary", "replay", "rewrap", "event"] as const;
+  const mode = modes.find((mode) => MODE_LETTERS[mode] === letter);
+  if (mode === undefined) throw new RangeError("The simulated Redis does not know this mode.");
+  return mode;
 }
 
 function reply(value: unknown): SimMessage {

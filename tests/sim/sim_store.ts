@@ -87,6 +87,10 @@ export class SimStore implements Store {
     return this.#store.write(write);
   }
 
+  scan(): never {
+    throw new Error("a simulated store is never scanned");
+  }
+
   status(): ConnectionStatus {
     return this.#store.status();
   }

@@ -49,6 +49,10 @@ export class SlowEnvelope implements Envelope {
     return payload.slice(1);
   }
 
+  isCurrent(): boolean {
+    return true;
+  }
+
   async #pause(longestMs: number): Promise<void> {
     if (this.#dice.chance(0.6)) return;
     const pauseMs = this.#dice.unit() * longestMs;

@@ -62,10 +62,20 @@ export function applyWrite(
   },
 ): Effect {
   if (rules.notAfter && nowMs > write.notAfterMs) return { status: "late" };
+  if (write.mode === "rewrap") return rewrapped(stored, { entry: write.entry, nowMs });
 
   let { stamp } = write.entry;
+  let yields = false;
   if (stored !== undefined && compareStamps(stamp, stored.entry.stamp) <= 0) {
     if (write.mode === "replay" && rules.replayYields) return { status: "superseded" };
+    if (write.mode === "event") {
+      if (isTombstone(stored.entry)) return { status: "superseded" };
+      const contradicts = compareStamps(stamp, stored.entry.stamp) === 0 &&
+        `${write.entry.payload}` !== `${stored.entry.payload}`;
+      if (!isTombstone(write.entry) && !contradicts) return { status: "superseded" };
+      stamp = stored.entry.stamp;
+      yields = true;
+    }
     if (write.mode === "ordinary" && rules.raise) {
       stamp = raiseStamp(stored.entry.stamp, stamp.writer);
     }
@@ -73,11 +83,11 @@ export function applyWrite(
   const replaced = stored !== undefined && isLive(stored.entry, nowMs);
   const isTooLate = write.entry.expiresAtMs <= nowMs ||
     write.tombstoneTtlMs > 0 && nowMs - stamp.ms > write.tombstoneTtlMs;
-  const isExpired = rules.lateReplayDeletes && write.mode === "replay" &&
-    !isTombstone(write.entry) && isTooLate;
+  const isExpired = rules.lateReplayDeletes && !isTombstone(write.entry) && !yields && isTooLate &&
+    (write.mode === "replay" || write.mode === "event");
   const outcome = { status: "written", stamp, replaced, isExpired } as const;
 
-  if (isExpired || isTombstone(write.entry)) {
+  if (isExpired || yields || isTombstone(write.entry)) {
     if (write.tombstoneTtlMs === 0) return { ...outcome, stored: undefined };
     const expiresAtMs = Math.max(nowMs, stamp.ms) + write.tombstoneTtlMs;
     const payload = new Uint8Array(0);
@@ -92,5 +102,24 @@ export function applyWrite(
   return {
     ...outcome,
     stored: { entry, heldUntilMs: Math.max(entry.expiresAtMs, tombstoneEndsMs) },
+  };
+}
+
+/** Another payload for the write that stands, while it is live. */
+function rewrapped(
+  stored: Stored | undefined,
+  { entry, nowMs }: { readonly entry: Entry; readonly nowMs: number },
+): Effect {
+  const isSame = stored !== undefined && isLive(stored.entry, nowMs) &&
+    compareStamps(stored.entry.stamp, entry.stamp) === 0 &&
+    stored.entry.expiresAtMs === entry.expiresAtMs && stored.entry.flags === entry.flags;
+  if (!isSame) return { status: "superseded" };
+  const { stamp } = entry;
+  return {
+    status: "written",
+    stamp,
+    replaced: true,
+    isExpired: false,
+    stored: { entry, heldUntilMs: stored.heldUntilMs },
   };
 }

@@ -1,6 +1,6 @@
 // The simulation's Redis against what stores promise, and against the script in a real Redis.
 import assert from "node:assert/strict";
-import { type Entry, FLAG_TOMBSTONE } from "../../src/core/entry.ts";
+import { type Entry, FLAG_ENCRYPTED, FLAG_TOMBSTONE } from "../../src/core/entry.ts";
 import { batchAnswerTooLarge } from "../../src/core/errors.ts";
 import type {
   ReadResult,
@@ -65,6 +65,10 @@ class ModelStore implements Store {
     return Promise.resolve({ ...outcome, lease: undefined });
   }
 
+  async *scan(namespace: string): AsyncGenerator<readonly string[]> {
+    for (const key of this.#keys.keys()) if (key.startsWith(`${namespace}:`)) yield [key];
+  }
+
   status(): "disabled" {
     return "disabled";
   }
@@ -101,7 +105,7 @@ serverTest({
     const seed = propertySeed();
     const dice = new Dice(seed);
     for (let i = 0; i < 2000; i++) {
-      const write = randomWrite(dice, time.nowMs());
+      const write = await randomWrite(dice, model);
       const timely = { ...write, deadlineMs: monotonicMs() + (dice.chance(0.1) ? -5000 : 5000) };
       const message = `write ${i} of PROPERTY_SEED=${seed}: ${JSON.stringify(timely)}`;
       const expected = await model.write(timely);
@@ -116,7 +120,20 @@ serverTest({
 });
 
 /** Times lie minutes around now and well away from every limit, which two clocks would see apart. */
-function randomWrite(dice: Dice, nowMs: number): Omit<StoreWrite, "deadlineMs"> {
+async function randomWrite(
+  dice: Dice,
+  model: ModelStore,
+): Promise<Omit<StoreWrite, "deadlineMs">> {
+  const nowMs = model.time.nowMs();
+  const key = `n:k${dice.below(100)}`;
+  const standing = (await model.get(key)).entry;
+  if (standing !== undefined && dice.chance(0.2)) {
+    const other = dice.pick([{}, {}, { flags: FLAG_ENCRYPTED }, { expiresAtMs: 0 }, {
+      stamp: { ...standing.stamp, counter: 7 },
+    }]);
+    const payload = Uint8Array.of(dice.below(256));
+    return { key, entry: { ...standing, payload, ...other }, mode: "rewrap" };
+  }
   const isDelete = dice.chance(0.3);
   const now = Math.floor(nowMs);
   const secondsAgo = dice.pick([-20, -1, 0, 0, 0, 10, 40, 80, 200]);
@@ -130,7 +147,12 @@ function randomWrite(dice: Dice, nowMs: number): Omit<StoreWrite, "deadlineMs"> 
     expiresAtMs: isDelete ? 0 : now + dice.pick([-10_000, 20_000, 300_000]),
     payload: isDelete ? new Uint8Array(0) : Uint8Array.of(dice.below(256)),
   };
-  return { key: `n:k${dice.below(100)}`, entry, mode: dice.chance(0.5) ? "replay" : "ordinary" };
+  const mode = dice.pick(["replay", "ordinary", "event"] as const);
+  // Brought again, or another event of the same second.
+  const again = mode === "event" && standing !== undefined && dice.chance(0.5)
+    ? { stamp: standing.stamp, payload: dice.pick([standing.payload, entry.payload]) }
+    : {};
+  return { key, entry: isDelete ? entry : { ...entry, ...again }, mode };
 }
 
 /** Without the end of a tombstone, which the two clocks put a little apart. */
