@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type Entry, FLAG_ENCRYPTED, isLive } from "../core/entry.ts";
-import type { Envelope } from "../core/envelope.ts";
-import { CacheError, isStoreOutage } from "../core/errors.ts";
+import { type Envelope, SEAL_OVERHEAD_BYTES } from "../core/envelope.ts";
+import { batchAnswerTooLarge, CacheError, isStoreOutage } from "../core/errors.ts";
 import { storeKey } from "../core/key.ts";
 import { formatStamp, type HybridClock } from "../core/stamp.ts";
 import type { ReadResult, Source, Store, StoreRead } from "../core/store.ts";
@@ -75,7 +75,13 @@ export class Reads {
     const tickets = storeKeys.map((key) => local?.copies.read(key));
     const sentAtMs = clock.monotonicMs();
     try {
-      const results = await store.getMany(storeKeys, { maxBytes });
+      // Sealed payloads are longer than the values that the limit is about.
+      const maxPayloadBytes = maxBytes + keys.length * SEAL_OVERHEAD_BYTES;
+      const results = await store.getMany(storeKeys, { maxBytes: maxPayloadBytes })
+        .catch((error) => {
+          const isTooLarge = error instanceof CacheError && error.code === "batch_too_large";
+          throw isTooLarge ? batchAnswerTooLarge(maxBytes) : error;
+        });
       return await Promise.all(results.map((result, i) =>
         this.#oneOfMany(result, {
           request: { namespace, key: keys[i] ?? "" },
@@ -105,8 +111,7 @@ export class Reads {
       if (isStoreOutage(error)) {
         return this.#withoutStore(storeKey(request.namespace, request.key), error);
       }
-      if (error instanceof CacheError) return error;
-      throw error;
+      return errorOfOne(error);
     }
   }
 
@@ -164,9 +169,16 @@ export class Reads {
   }
 
   #valueOf(entry: Entry, request: KeyRequest): Bytes | Promise<Bytes> {
+    const { envelope } = this.#parts;
     const { flags, expiresAtMs, payload } = entry;
-    if ((flags & FLAG_ENCRYPTED) === 0) return payload;
-    return this.#parts.envelope.open(payload, { ...request, flags, expiresAtMs });
+    if ((flags & FLAG_ENCRYPTED) !== 0) {
+      return envelope.open(payload, { ...request, flags, expiresAtMs });
+    }
+    if (!envelope.alwaysSeals(request.namespace)) return payload;
+    throw new CacheError(
+      "entry_invalid",
+      "The stored entry cannot be read: it is not sealed, but its namespace always is.",
+    );
   }
 
   async #fromJournal(entry: Entry, request: KeyRequest): Promise<Hit | Miss> {
@@ -208,4 +220,10 @@ export class Reads {
     const { clock, store } = this.#parts;
     return startWithinDeadline(start, { call, clock, timeoutMs: store.timeoutMs });
   }
+}
+
+/** The failure of one entry among many, to stand in its place; whatever else it is, is thrown. */
+export function errorOfOne(error: unknown): CacheError {
+  if (error instanceof CacheError) return error;
+  throw error;
 }

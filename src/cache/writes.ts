@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Lease } from "../core/coherence.ts";
-import { type Entry, isLive } from "../core/entry.ts";
+import { type Entry, FLAG_ENCRYPTED, isLive } from "../core/entry.ts";
+import type { Envelope } from "../core/envelope.ts";
 import { CacheError } from "../core/errors.ts";
 import type { HybridClock, Stamp } from "../core/stamp.ts";
 import type { Store, WriteOutcome } from "../core/store.ts";
@@ -30,6 +31,7 @@ export interface Acknowledged {
 
 export interface WriteParts {
   readonly store: Store;
+  readonly envelope: Envelope;
   readonly clock: Clock;
   readonly stamps: HybridClock;
   /** Absent where the store is local itself. */
@@ -117,8 +119,11 @@ export class Writes {
       readonly lease: Lease | undefined;
     },
   ): void {
-    const { expiresAtMs } = entry;
-    const isKept = value !== undefined && this.#parts.local?.copies.fill(ticket, {
+    const { flags, payload, expiresAtMs } = entry;
+    // The ticket was taken after the sealing. A key that was removed in between cleared the copies
+    // without it, and this one would stay, readable here and nowhere else.
+    const isReadable = (flags & FLAG_ENCRYPTED) === 0 || this.#parts.envelope.isCurrent(payload);
+    const isKept = value !== undefined && isReadable && this.#parts.local?.copies.fill(ticket, {
       value,
       stamp,
       expiresAtMs,

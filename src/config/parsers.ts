@@ -1,3 +1,4 @@
+import { isEncryptionKey } from "../core/encryption_key.ts";
 import { hostPort } from "../core/host_port.ts";
 import { namespaceFault, utf8Length } from "../core/key.ts";
 import { MAX_TTL_SECONDS } from "../core/limits.ts";
@@ -123,8 +124,7 @@ export function secret({ minBytes }: { minBytes: number }): Kind<Secret> {
 export const encryptionKey: Kind<Secret> = {
   secret: true,
   parse(value): Secret | Unparsable {
-    // 32 bytes: 43 digits, of which the last carries two bits that must be zero.
-    if (/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(value)) return new Secret(value);
+    if (isEncryptionKey(value)) return new Secret(value);
     return new Unparsable("base64 of exactly 32 bytes");
   },
   print: String,

@@ -15,6 +15,8 @@ export interface Entry {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
+/** The format that is written, and the only one that is read. */
+export const ENTRY_FORMAT = 1;
 export const ENTRY_HEADER_BYTES = 24;
 /** The payload is sealed by an envelope. */
 export const FLAG_ENCRYPTED = 1;
@@ -22,7 +24,6 @@ export const FLAG_ENCRYPTED = 1;
 export const FLAG_TOMBSTONE = 4;
 
 const MAGIC = 0xc5;
-const FORMAT = 1;
 const FORMAT_OFFSET = 1;
 const FLAGS_OFFSET = 2;
 const RESERVED_OFFSET = 3;
@@ -34,7 +35,7 @@ export function encodeEntry(entry: Entry): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(ENTRY_HEADER_BYTES + entry.payload.length);
   const view = new DataView(bytes.buffer);
   bytes[0] = MAGIC;
-  bytes[FORMAT_OFFSET] = FORMAT;
+  bytes[FORMAT_OFFSET] = ENTRY_FORMAT;
   bytes[FLAGS_OFFSET] = entry.flags;
   writeStamp(view, STAMP_OFFSET, entry.stamp);
   view.setUint32(EXPIRY_OFFSET, Math.floor(entry.expiresAtMs / 0x1_0000_0000));
@@ -49,8 +50,8 @@ export function decodeEntry(bytes: Uint8Array<ArrayBuffer>): Entry | CacheError 
     return invalid(`has ${bytes.length} bytes, fewer than its header of ${ENTRY_HEADER_BYTES}`);
   }
   if (bytes[0] !== MAGIC) return invalid("does not start with the magic byte");
-  if (bytes[FORMAT_OFFSET] !== FORMAT) {
-    return invalid(`has format ${bytes[FORMAT_OFFSET]}; this version reads ${FORMAT}`);
+  if (bytes[FORMAT_OFFSET] !== ENTRY_FORMAT) {
+    return invalid(`has format ${bytes[FORMAT_OFFSET]}; this version reads ${ENTRY_FORMAT}`);
   }
   const flags = bytes[FLAGS_OFFSET] ?? 0;
   if (flags !== 0 && flags !== FLAG_ENCRYPTED && flags !== FLAG_TOMBSTONE) {

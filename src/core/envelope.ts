@@ -6,6 +6,9 @@ export interface SealContext {
   readonly expiresAtMs: number;
 }
 
+/** What a sealed payload has more than its value: key id 4, nonce 12, tag 16. */
+export const SEAL_OVERHEAD_BYTES = 32;
+
 /** Seals values before they are stored and opens them after they are read. */
 export interface Envelope {
   /** True when the namespace's values are always sealed, whatever the caller says. */
@@ -20,4 +23,6 @@ export interface Envelope {
     payload: Uint8Array<ArrayBuffer>,
     context: SealContext,
   ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether a sealed payload names the key that new values are sealed under. */
+  isCurrent(payload: Uint8Array<ArrayBuffer>): boolean;
 }
