@@ -25,7 +25,8 @@ import type {
   SetRequest,
   SetResult,
 } from "./operations.ts";
-import { Reads } from "./reads.ts";
+import { errorOfOne, Reads } from "./reads.ts";
+import { Rewrap, type RewrapRun } from "./rewrap.ts";
 import {
   checkBatchEntries,
   checkBatchKeys,
@@ -64,6 +65,7 @@ export class CacheService {
   readonly #stamps: HybridClock;
   readonly #reads: Reads;
   readonly #writes: Writes;
+  readonly #rewrap: Rewrap;
 
   constructor(parts: CacheServiceParts) {
     this.#parts = parts;
@@ -74,6 +76,7 @@ export class CacheService {
     const shared = { ...parts, stamps: this.#stamps, local: parts.local };
     this.#reads = new Reads(shared);
     this.#writes = new Writes(shared);
+    this.#rewrap = new Rewrap(parts);
   }
 
   /** Throws also `entry_invalid` and `decryption_failed`. */
@@ -120,7 +123,10 @@ export class CacheService {
     checkBatchKeys(request.keys, limits);
     const keys = [...new Set(request.keys)];
     const results: (Hit | Miss | CacheError | undefined)[] = await Promise.all(
-      keys.map((key) => this.#reads.local({ namespace, key }, call)),
+      keys.map((key) => {
+        const local = this.#reads.local({ namespace, key }, call);
+        return local instanceof Promise ? local.catch(errorOfOne) : local;
+      }),
     );
     const asked = keys.filter((_, i) => results[i] === undefined);
     const maxBytes = limits.maxBatchBytes;
@@ -180,6 +186,15 @@ export class CacheService {
         outcome instanceof CacheError ? isStoreOutage(outcome) : outcome.degraded
       ),
     };
+  }
+
+  /**
+   * Begins to seal what lies in a namespace under the primary key. Throws also `encryption_unavailable`
+   * and `overloaded`; the call's deadline does not end it.
+   */
+  async rewrap(namespace: string, call: Call): Promise<RewrapRun> {
+    this.#admit(call, { operation: "rewrap", namespace });
+    return await this.#rewrap.start(namespace, call);
   }
 
   health(): HealthReport {

@@ -2,6 +2,7 @@ import { CacheError } from "../core/errors.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TimeoutQueue } from "../core/timeout_queue.ts";
 import { HttpError, overloaded } from "./problem.ts";
+import type { RequestHeaders, RestRequest } from "./rest_request.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -27,7 +28,7 @@ const CLOSE = { "Connection": "close" };
  * body that breaks off.
  */
 export async function withBody<T>(
-  request: Request,
+  request: RestRequest,
   use: (body: Bytes) => Promise<T>,
   options: BodyOptions,
 ): Promise<T> {
@@ -40,7 +41,7 @@ export async function withBody<T>(
 }
 
 function readBody(
-  request: Request,
+  request: RestRequest,
   { timeouts, held }: BodyOptions & { readonly held: Reservation },
 ): Promise<Bytes> {
   const declared = contentLength(request.headers);
@@ -95,7 +96,7 @@ function concatenate(chunks: readonly Bytes[], totalBytes: number): Bytes {
 }
 
 /** The declared length; nothing where it is missing or no number. */
-function contentLength(headers: Headers): number | undefined {
+function contentLength(headers: RequestHeaders): number | undefined {
   const text = headers.get("content-length");
   if (text === null || !/^\d+$/.test(text)) return undefined;
   return Number(text);

@@ -47,7 +47,9 @@ export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute,
     if (!(principal instanceof Promise)) {
       return handler(exchange, { principal, correlationId, deadlineMs, noCache });
     }
-    return principal.then((principal) => handler(exchange, { principal, correlationId, deadlineMs, noCache }));
+    return principal.then((principal) =>
+      handler(exchange, { principal, correlationId, deadlineMs, noCache })
+    );
   };
   return {
     "key": methodsOf({

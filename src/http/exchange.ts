@@ -1,6 +1,8 @@
+import type { RestRequest } from "./rest_request.ts";
+
 /** One request on its way through the routes. */
 export interface Exchange {
-  readonly request: Request;
+  readonly request: RestRequest;
   /** From `rawPath`. */
   readonly path: string;
   readonly correlationId: string;
@@ -17,8 +19,22 @@ export interface Answer {
   readonly heldBytes?: number;
 }
 
+/** An answer whose body is made while it is sent. */
+export interface LiveAnswer extends Omit<Answer, "body" | "heldBytes"> {
+  /** Calls `onEnd` once, when nothing more is to come or the client has gone away. */
+  open(onEnd: () => void): ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/** An answer with all of its headers. */
+export interface ReadyAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** A stream for what is large or made while it is sent; to be read to its end or cancelled. */
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
 /** Answers a request, or throws what `problemAnswer` turns into an answer. */
-export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
+export type Handler = (exchange: Exchange) => Answer | Promise<Answer | LiveAnswer>;
 
 type Method = "GET" | "PUT" | "DELETE" | "POST";
 

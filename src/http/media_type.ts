@@ -1,4 +1,5 @@
 import { HttpError } from "./problem.ts";
+import type { RequestHeaders } from "./rest_request.ts";
 
 const JSON_TYPE = "application/json";
 const RAW_TYPE = "application/octet-stream";
@@ -7,7 +8,7 @@ const RAW_TYPE = "application/octet-stream";
 export type BodyKind = "json" | "raw";
 
 /** The kind of a request's body; throws `unsupported_media_type` for one not in `accepted`. */
-export function bodyKind(headers: Headers, accepted: readonly BodyKind[]): BodyKind {
+export function bodyKind(headers: RequestHeaders, accepted: readonly BodyKind[]): BodyKind {
   const contentType = headers.get("content-type") ?? "";
   const kind = kindOf(contentType);
   if (kind === undefined || !accepted.includes(kind)) {

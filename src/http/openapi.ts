@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ADMIN_PATH } from "./admin_routes.ts";
 import { PROBLEMS } from "./problem.ts";
 import { CACHE_PATH } from "./raw_path.ts";
 import {
@@ -12,6 +13,7 @@ import {
   missAnswer,
   phaseAnswer,
   problemAnswer,
+  rewrapLine,
   setAnswer,
   setBody,
 } from "./schemas.ts";
@@ -30,6 +32,7 @@ const SCHEMAS = {
   Miss: missAnswer,
   Phase: phaseAnswer,
   Problem: problemAnswer,
+  RewrapLine: rewrapLine,
   SetAnswer: setAnswer,
   SetBody: setBody,
 };
@@ -53,6 +56,7 @@ export function openApiDocument(version: string): JsonObject {
         body: "BatchSetBody",
         answer: "BatchSetAnswer",
       }),
+      [`${ADMIN_PATH}rewrap/{namespace}`]: rewrapPath(),
       "/health": statusPath("How the service does", { 200: answer("Health") }),
       "/live": statusPath("Whether the process works", { 200: answer("Phase") }),
       "/ready": statusPath("Whether the service takes requests", {
@@ -127,6 +131,22 @@ function batchPath(
     post: secured(batch.summary, {
       requestBody: { required: true, content: json(batch.body) },
       responses: { 200: answer(batch.answer), ...problems() },
+    }),
+  };
+}
+
+function rewrapPath(): JsonObject {
+  return {
+    parameters: [pathParameter("namespace")],
+    post: secured("Seal what lies in a namespace under the primary key; scope cache:admin", {
+      responses: {
+        200: {
+          description: "The counts so far, a line about every second; the last has done or error",
+          headers: responseHeaders([]),
+          content: { "application/x-ndjson": { schema: ref("RewrapLine") } },
+        },
+        ...problems(),
+      },
     }),
   };
 }

@@ -60,14 +60,24 @@ export function overloaded(headers: Readonly<Record<string, string>> = {}): Http
 
 /** The RFC 9457 answer for whatever a handler threw; nothing of an unknown failure shows in it. */
 export function problemAnswer(thrown: unknown, correlationId: string): Answer {
-  const error = thrown instanceof HttpError ? thrown : asCacheError(thrown);
-  const members = problemMembers(error.code, { detail: error.message, correlationId });
-  const fields = error instanceof CacheError ? error.fields : [];
+  const error = refusalOf(thrown);
   return {
     status: PROBLEMS[error.code].status,
     headers: problemHeaders(error),
-    body: JSON.stringify(fields.length === 0 ? members : { ...members, errors: fields }),
+    body: JSON.stringify(problemOf(error, correlationId)),
   };
+}
+
+/** The members of that answer's body. */
+export function problemOf(thrown: unknown, correlationId: string): Problem {
+  const error = refusalOf(thrown);
+  const members = problemMembers(error.code, { detail: error.message, correlationId });
+  const fields = error instanceof CacheError ? error.fields : [];
+  return fields.length === 0 ? members : { ...members, errors: fields };
+}
+
+function refusalOf(thrown: unknown): HttpError | CacheError {
+  return thrown instanceof HttpError ? thrown : asCacheError(thrown);
 }
 
 /** The answer of a read that found nothing. */
@@ -88,7 +98,8 @@ export function missAnswer(
 
 const PROBLEM_TYPE = "application/problem+json";
 
-interface Problem {
+/** A problem details object (RFC 9457, section 3). */
+export interface Problem {
   readonly type: string;
   readonly title: string;
   readonly status: number;

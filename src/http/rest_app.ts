@@ -1,18 +1,22 @@
-import { Hono } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
+import { SmartRouter } from "hono/router/smart-router";
+import { TrieRouter } from "hono/router/trie-router";
 import type { Clock } from "../core/clock.ts";
 import { correlationId } from "../core/correlation.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Logger } from "../core/telemetry.ts";
 import { utf8Length } from "../core/key.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
+import { ADMIN_PATH, adminRoutes } from "./admin_routes.ts";
 import { answerStream } from "./answer_stream.ts";
 import { type CacheRouteParts, cacheRoutes } from "./cache_routes.ts";
-import type { Answer, Exchange, Handler, Methods } from "./exchange.ts";
+import type { Answer, Exchange, Handler, LiveAnswer, Methods, ReadyAnswer } from "./exchange.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { InFlight } from "./in_flight.ts";
 import { type Metrics, metricsRoute } from "./metrics_route.ts";
 import { HttpError, problemAnswer } from "./problem.ts";
 import { CACHE_PATH, cacheTarget, rawPath } from "./raw_path.ts";
+import type { RestRequest } from "./rest_request.ts";
 import { statusRoutes } from "./status_routes.ts";
 
 /** What the REST interface is built from. */
@@ -28,9 +32,9 @@ export interface RestAppParts extends Omit<CacheRouteParts, "timeouts"> {
   readonly metrics?: Metrics;
 }
 
-/** Answers requests; what `Deno.serve` needs and a test can call. */
+/** Answers requests, of a server or of a test. */
 export interface RestApp {
-  fetch(request: Request): Response | Promise<Response>;
+  answer(request: RestRequest): Promise<ReadyAnswer>;
   /** Whether no request is in flight. */
   readonly isIdle: boolean;
   /** Resolves when no request is in flight; at once where none is now. */
@@ -41,32 +45,44 @@ export interface RestApp {
 
 /** The REST interface over the cache; every failure becomes an answer. */
 export function createRestApp(parts: RestAppParts): RestApp {
-  const app = new Hono({ getPath: (request) => rawPath(request.url) });
+  const router = createRouter();
   const timeouts = new TimeoutQueue({ clock: parts.clock, timeoutMs: parts.requestTimeoutMs });
   const inFlight = new InFlight();
   const responder = new Responder({ ...parts, timeouts, inFlight });
   for (const [path, methods] of Object.entries(statusRoutes(parts))) {
-    app.all(path, ({ req }) => responder.respond(req.raw, methods));
+    router.add("ALL", path, () => methods);
   }
   if (parts.metrics !== undefined) {
     const methods = metricsRoute(parts.metrics);
-    app.all(parts.metrics.path, ({ req }) => responder.respond(req.raw, methods));
+    router.add("ALL", parts.metrics.path, () => methods);
   }
   const cache = cacheRoutes({ ...parts, timeouts });
   // One route for the whole tree: Hono tells no empty segments, and its parameters are decoded.
-  app.all(`${CACHE_PATH}*`, ({ req }) => {
-    const target = cacheTarget(req.path);
-    return responder.respond(req.raw, target && cache[target.route]);
+  router.add("ALL", `${CACHE_PATH}*`, (path) => {
+    const target = cacheTarget(path);
+    return target && cache[target.route];
   });
-  app.notFound(({ req }) => responder.respond(req.raw, undefined));
+  router.add("ALL", `${ADMIN_PATH}*`, adminRoutes(parts));
   return {
-    fetch: (request) => app.fetch(request),
+    answer: (request) => {
+      const path = rawPath(request.url);
+      const route = router.match("ALL", path)[0][0]?.[0];
+      return responder.respond(request, { path, methods: route?.(path) });
+    },
     get isIdle(): boolean {
       return inFlight.count === 0;
     },
     idle: () => inFlight.idle(),
     close: () => timeouts.stop(),
   };
+}
+
+/** The methods of a route that a raw path leads to. */
+type Route = (path: string) => Methods | undefined;
+
+/** The router that Hono has; the rest of it would cost a web `Request` and `Response` a call. */
+function createRouter(): SmartRouter<Route> {
+  return new SmartRouter<Route>({ routers: [new RegExpRouter(), new TrieRouter()] });
 }
 
 interface ResponderParts extends RestAppParts {
@@ -87,16 +103,19 @@ class Responder {
   }
 
   /** Answers by the handler of the request's method; `methods` is absent for an unknown route. */
-  async respond(request: Request, methods: Methods | undefined): Promise<Response> {
+  async respond(
+    request: RestRequest,
+    { path, methods }: { readonly path: string; readonly methods: Methods | undefined },
+  ): Promise<ReadyAnswer> {
     const { clock, inFlight, requestTimeoutMs, newCorrelationId } = this.#parts;
     inFlight.begin();
     const exchange: Exchange = {
       request,
-      path: rawPath(request.url),
+      path,
       correlationId: correlationId(request.headers.get("x-correlation-id"), newCorrelationId),
       deadlineMs: clock.monotonicMs() + requestTimeoutMs,
     };
-    let answer: Answer;
+    let answer: Answer | LiveAnswer;
     try {
       checkHost(request.headers.get("host"));
       answer = await handlerOf(request.method, methods)(exchange);
@@ -109,32 +128,34 @@ class Responder {
         });
       }
     }
-    return this.#response(answer, exchange);
+    return this.#ready(answer, exchange);
   }
 
-  #response(
-    { status, headers, body, heldBytes = 0 }: Answer,
-    { request, correlationId }: Exchange,
-  ): Response {
+  #ready(answer: Answer | LiveAnswer, { request, correlationId }: Exchange): ReadyAnswer {
+    const { status, headers } = answer;
     headers["X-Correlation-ID"] = correlationId;
     headers["Cache-Control"] = "no-store";
     headers["X-Content-Type-Options"] = "nosniff";
     if (this.#parts.lifecycle.phase === "draining") headers["Connection"] = "close";
+    if ("open" in answer) {
+      return { status, headers, body: answer.open(() => this.#end(0)) };
+    }
+    const { body, heldBytes = 0 } = answer;
     if (request.method === "HEAD") {
       const length = typeof body === "string" ? utf8Length(body) : body.length;
       headers["Content-Length"] = `${length}`;
       this.#end(heldBytes);
-      return new Response(null, { status, headers });
+      return { status, headers, body: "" };
     }
     if (heldBytes === 0) {
       this.#end(heldBytes);
-      return new Response(body, { status, headers });
+      return { status, headers, body };
     }
     const bytes = typeof body === "string" ? UTF8.encode(body) : body;
     headers["Content-Length"] = `${bytes.length}`;
     const { timeouts } = this.#parts;
     const stream = answerStream(bytes, { timeouts, onEnd: () => this.#end(heldBytes) });
-    return new Response(stream, { status, headers });
+    return { status, headers, body: stream };
   }
 
   #end(heldBytes: number): void {

@@ -131,3 +131,18 @@ export const problemAnswer = z.object({
 });
 
 export const missAnswer = problemAnswer.extend({ found: z.literal(false), degraded });
+
+const count = z.int().min(0);
+
+/** One line of the answer to a rewrap; only the last has `done` or `error`. */
+export const rewrapLine = z.object({
+  scanned: count,
+  rewrapped: count,
+  current: count,
+  plain: count,
+  invalid: count,
+  failed: count,
+  superseded: count,
+  done: z.literal(true).optional(),
+  error: problemAnswer.optional(),
+});

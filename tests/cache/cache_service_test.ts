@@ -45,6 +45,10 @@ class FaultyStore implements Store {
     return await this.beforeWrite(write) ?? await this.inner.write(write);
   }
 
+  scan(namespace: string): ReturnType<Store["scan"]> {
+    return this.inner.scan(namespace);
+  }
+
   status(): "connected" {
     return "connected";
   }

@@ -51,6 +51,10 @@ class HeldStore implements Store {
     return answer.promise;
   }
 
+  scan(): never {
+    throw new Error("a held store is never scanned");
+  }
+
   status(): "connected" {
     return "connected";
   }

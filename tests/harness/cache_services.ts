@@ -6,9 +6,9 @@ import type { Clock } from "../../src/core/clock.ts";
 import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
 import type { Store } from "../../src/core/store.ts";
-import { NoEnvelope } from "../../src/crypto/no_envelope.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { withoutKeys } from "./envelopes.ts";
 import { silentLogger, silentMeter } from "./silent.ts";
 
 /** A cache service over `store`, built as the application builds it. */
@@ -18,7 +18,7 @@ export function createService(
 ): CacheService {
   return new CacheService({
     store,
-    envelope: new NoEnvelope(),
+    envelope: withoutKeys,
     policy: new ScopePolicy(),
     limits: DEFAULT_LIMITS,
     lifecycle: new Lifecycle(),

@@ -2,14 +2,15 @@ import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
 import { ScopePolicy } from "../../src/auth/policy.ts";
 import type { Verifier } from "../../src/auth/verifier.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
+import type { Envelope } from "../../src/core/envelope.ts";
 import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import { MemoryBudget } from "../../src/core/memory_budget.ts";
 import type { Store } from "../../src/core/store.ts";
 import type { LogFields } from "../../src/core/telemetry.ts";
-import { NoEnvelope } from "../../src/crypto/no_envelope.ts";
 import { createRestApp, type RestApp } from "../../src/http/rest_app.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
+import { withoutKeys } from "../harness/envelopes.ts";
 import { silentLogger, silentMeter } from "../harness/silent.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -37,6 +38,7 @@ export function restFixture(options: {
   readonly budgetBytes?: number;
   /** What differs from the embedded store. */
   readonly store?: Partial<Store>;
+  readonly envelope?: Envelope;
 } = {}): RestFixture {
   const clock = new FakeClock();
   const lifecycle = new Lifecycle();
@@ -46,7 +48,7 @@ export function restFixture(options: {
   const store = Object.assign(memory, options.store);
   const service = new CacheService({
     store,
-    envelope: new NoEnvelope(),
+    envelope: options.envelope ?? withoutKeys,
     policy: new ScopePolicy(),
     limits,
     lifecycle,
@@ -79,7 +81,8 @@ export function restFixture(options: {
     const request = new Request("http://cache.test/", init);
     // `new Request` would fold dots, as a client does and the server does not.
     Object.defineProperty(request, "url", { value: `http://cache.test${path}` });
-    return await app.fetch(request);
+    const { body, ...rest } = await app.answer(request);
+    return new Response(body, rest);
   };
   const put = async (key: string, value: string): Promise<void> => {
     const response = await send(`/api/v1/cache/ns/${key}`, {

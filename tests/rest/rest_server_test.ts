@@ -5,6 +5,7 @@ import type { StoreRead } from "../../src/core/store.ts";
 import { type RestServer, startRestServer } from "../../src/http/rest_server.ts";
 import { systemClock } from "../../src/system.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { RawClient } from "./raw_client.ts";
 import { REQUEST_TIMEOUT_MS, type RestFixture, restFixture } from "./rest_fixture.ts";
 
 const KEY = "/api/v1/cache/ns/k";
@@ -12,53 +13,16 @@ const HOST = "127.0.0.1";
 const quiet = () => {};
 const SERVING = {
   host: HOST,
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
   clock: systemClock,
   logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
 };
-
-/** A plain connection: what it sends and receives is up to the test alone. */
-class RawClient implements Disposable {
-  readonly #connection: Deno.Conn;
-  #received = "";
-
-  private constructor(connection: Deno.Conn) {
-    this.#connection = connection;
-  }
-
-  static async connect(port: number): Promise<RawClient> {
-    return new RawClient(await Deno.connect({ hostname: HOST, port }));
-  }
-
-  async send(text: string): Promise<void> {
-    let bytes = new TextEncoder().encode(text);
-    while (bytes.length > 0) bytes = bytes.subarray(await this.#connection.write(bytes));
-  }
-
-  /** What arrives up to the first `end`, or all of it where the server closes before. */
-  async receive(end?: string): Promise<string> {
-    const buffer = new Uint8Array(1 << 16);
-    while (end === undefined || !this.#received.includes(end)) {
-      const length = await this.#connection.read(buffer);
-      if (length === null) break;
-      this.#received += new TextDecoder().decode(buffer.subarray(0, length));
-    }
-    const at = end === undefined ? -1 : this.#received.indexOf(end);
-    const taken = at === -1 ? this.#received.length : at + `${end}`.length;
-    const text = this.#received.slice(0, taken);
-    this.#received = this.#received.slice(taken);
-    return text;
-  }
-
-  [Symbol.dispose](): void {
-    this.#connection.close();
-  }
-}
 
 async function withServer(
   use: (server: RestServer, fixture: RestFixture) => Promise<void>,
   fixture = restFixture(),
 ): Promise<void> {
-  const server = startRestServer(fixture.app, { ...SERVING, port: 0 });
+  const server = await startRestServer(fixture.app, { ...SERVING, port: 0 });
   try {
     await use(server, fixture);
   } finally {
@@ -135,19 +99,18 @@ Deno.test("a client that goes away midway leaves nothing held", async () => {
 });
 
 Deno.test("a port in use is AddrInUse at once", async () => {
-  await withServer(({ port }, { app }) => {
-    assert.throws(() => startRestServer(app, { ...SERVING, port }), {
+  await withServer(async ({ port }, { app }) => {
+    await assert.rejects(startRestServer(app, { ...SERVING, port }), {
       name: "AddrInUse",
       message: `REST cannot listen on ${HOST}:${port}: it is in use.`,
     });
-    return Promise.resolve();
   });
 });
 
-Deno.test("an address that cannot be bound is a BindError that names it", () => {
+Deno.test("an address that cannot be bound is a BindError that names it", async () => {
   const { app } = restFixture();
   for (const host of ["192.0.2.1", "no such host"]) {
-    assert.throws(() => startRestServer(app, { ...SERVING, host, port: 1 }), (error) => {
+    await assert.rejects(startRestServer(app, { ...SERVING, host, port: 1 }), (error) => {
       assert.ok(error instanceof BindError);
       assert.ok(error.message.startsWith(`REST cannot listen on ${host}:1: `), error.message);
       return true;
