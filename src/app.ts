@@ -1,25 +1,22 @@
-import { AnonymousVerifier } from "./auth/anonymous_verifier.ts";
 import { ScopePolicy } from "./auth/policy.ts";
+import { openIdentity } from "./app/open_identity.ts";
+import { openKeys } from "./app/open_keys.ts";
+import { openStorage } from "./app/open_storage.ts";
+import { openTls } from "./app/open_tls.ts";
 import { CacheService } from "./cache/cache_service.ts";
-import { Copies } from "./cache/copies.ts";
-import type { Local } from "./cache/local.ts";
-import { NearCache } from "./cache/near_cache.ts";
-import { OutageJournal } from "./cache/outage_journal.ts";
-import { Recovery } from "./cache/recovery.ts";
 import type { Config } from "./config.ts";
 import type { Clock, Random } from "./core/clock.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { Logger } from "./core/telemetry.ts";
-import { NoEnvelope } from "./crypto/no_envelope.ts";
-import { type GrpcServer, startGrpcServer } from "./grpc/grpc_js_server.ts";
+import { AesGcmEnvelope } from "./crypto/aes_gcm_envelope.ts";
+import { startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
 import type { Metrics } from "./http/metrics_route.ts";
 import { createRestApp } from "./http/rest_app.ts";
-import { type RestServer, startRestServer } from "./http/rest_server.ts";
-import { MemoryStore } from "./store/memory_store.ts";
-import { RedisStore, type RedisStoreParts } from "./store/redis_store.ts";
+import { startRestServer } from "./http/rest_server.ts";
+import { RedisStore } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
 import { PrometheusMeter } from "./telemetry/prometheus_meter.ts";
@@ -37,6 +34,8 @@ export interface App {
   /** The ports that are bound, also where the settings said 0. */
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** Looks at once whether files that may change have changed. Never rejects. */
+  reload(): Promise<void>;
   /**
    * Ends the service: not ready any more, still serving for the drain delay, then finishing what is
    * in flight within the graceful timeout. Resolves when all is closed; true where nothing was cut.
@@ -59,17 +58,50 @@ export function openLogger(config: Config): Promise<LogTapeLogger> {
   });
 }
 
-/** Builds everything and binds both ports, or neither: rejects with `Deno.errors.AddrInUse`. */
+/**
+ * Builds everything and binds both ports, or neither. Rejects with `ConfigFaults`, with
+ * `Deno.errors.AddrInUse`, and with a `BindError`.
+ */
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
-  const { logger, version, clock = systemClock, random = systemRandom } = parts;
+  const opened = new AsyncDisposableStack();
+  try {
+    return await start(config, { ...parts, opened });
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+/** What is opened for as long as the service runs goes to `opened`. */
+async function start(
+  config: Config,
+  parts: AppParts & { readonly opened: AsyncDisposableStack },
+): Promise<App> {
+  const { logger, version, opened, clock = systemClock, random = systemRandom } = parts;
+  const ambient = { clock, random, logger };
+  const { host, httpPort, grpcPort, requestTimeoutMs } = config.server;
   const lifecycle = new Lifecycle();
   const meter = new PrometheusMeter();
   const limits: Limits = config.cache;
-  const { store, local } = openStorage(config, { clock, random, logger });
+  const { store, local } = openStorage(config, ambient);
+  opened.defer(() => store.close());
+  const onFailure = meter.authFailure.bind(meter);
+  const identity = await openIdentity(config, { ...ambient, onFailure });
+  opened.defer(() => identity.close());
+  const onRemoved = (): void => local?.copies.allChanged();
+  const keys = await openKeys(config, { ...ambient, onRemoved });
+  opened.defer(() => keys.close());
+  const tls = await openTls(config, ambient);
+  opened.defer(() => tls?.close());
   const service = new CacheService({
     store,
     ...(local === undefined ? {} : { local }),
-    envelope: new NoEnvelope(),
+    envelope: new AesGcmEnvelope({
+      ring: keys.ring,
+      random,
+      sealedNamespaces: config.cache.encryptNamespaces,
+      onDecryptionFailure: () => meter.decryptionFailure(),
+    }),
     policy: new ScopePolicy(),
     limits,
     lifecycle,
@@ -80,35 +112,25 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
   });
   const shared = {
     service,
-    verifier: new AnonymousVerifier(),
+    verifier: identity.verifier,
     limits,
     lifecycle,
     clock,
     logger,
     budget: new MemoryBudget(config.server.maxInflightBytes),
-    requestTimeoutMs: config.server.requestTimeoutMs,
+    requestTimeoutMs,
     newCorrelationId: () => crypto.randomUUID(),
   };
-  const { host, httpPort, grpcPort } = config.server;
-  let rest: RestServer | undefined;
-  let grpc: GrpcServer;
-  try {
-    rest = startRestServer(createRestApp({ ...shared, version, ...metricsOf(config, meter) }), {
-      host,
-      port: httpPort,
-      clock,
-      logger,
-    });
-    grpc = await startGrpcServer(createHandlers(shared), {
-      ...shared,
-      host,
-      port: grpcPort,
-      reflection: config.server.grpcReflection,
-    });
-  } catch (error) {
-    await Promise.all([rest?.abort(), store.close()]);
-    throw error;
-  }
+  const listening = { ...shared, host, ...(tls === undefined ? {} : { tls }) };
+  const restApp = createRestApp({ ...shared, version, ...metricsOf(config, meter) });
+  const rest = await startRestServer(restApp, { ...listening, port: httpPort });
+  opened.defer(() => rest.abort());
+  const grpc = await startGrpcServer(createHandlers(shared), {
+    ...shared,
+    host,
+    port: grpcPort,
+    reflection: config.server.grpcReflection,
+  });
   if (store instanceof RedisStore) {
     await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
   }
@@ -128,10 +150,13 @@ export async function startApp(config: Config, parts: AppParts): Promise<App> {
       await rest.abort();
     }
     await local?.recovery.finish(Math.max(0, endsAtMs - clock.monotonicMs()));
-    await store.close();
+    await opened.disposeAsync();
     return clean;
   };
-  return { httpPort: rest.port, grpcPort: grpc.port, drain };
+  const reload = async (): Promise<void> => {
+    await Promise.all([identity.look(), keys.look(), tls?.look()]);
+  };
+  return { httpPort: rest.port, grpcPort: grpc.port, reload, drain };
 }
 
 /** The metrics that REST serves, where it does. */
@@ -140,53 +165,6 @@ function metricsOf(
   meter: PrometheusMeter,
 ): { readonly metrics?: Metrics } {
   return metricsEnabled ? { metrics: { path: metricsPath, source: meter } } : {};
-}
-
-/** The store, and what this process keeps beside it where that is on. */
-function openStorage(
-  config: Config,
-  parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
-): { readonly store: MemoryStore | RedisStore; readonly local: Local | undefined } {
-  const { cache } = config;
-  const { clock, logger } = parts;
-  if (cache.backend === "memory") {
-    const { maxMemoryBytes: maxBytes, tombstoneTtlMs } = cache;
-    return { store: new MemoryStore({ clock, maxBytes, tombstoneTtlMs }), local: undefined };
-  }
-  if (!cache.localCacheEnabled) return { store: openRedis(config, parts), local: undefined };
-  const copies: Local["copies"] = new Copies({
-    near: new NearCache({
-      policy: cache.evictionPolicy,
-      maxEntries: cache.localCacheSize,
-      maxBytes: cache.maxMemoryBytes,
-      onEviction: () => {},
-    }),
-    clock,
-    mode: cache.localCacheMode,
-    maxAgeMs: cache.localMaxAgeMs,
-  });
-  const store = openRedis(config, { ...parts, listener: copies });
-  const journal = new OutageJournal({
-    maxEntries: cache.journalMaxEntries,
-    maxBytes: cache.journalMaxBytes,
-  });
-  const recovery = new Recovery({ store, journal, copies, clock, logger });
-  const acceptsWrites = cache.degradedWrites === "accept";
-  const mode = () => store.tracking === "refused" ? "fallback" : cache.localCacheMode;
-  return { store, local: { copies, journal, recovery, acceptsWrites, mode } };
-}
-
-function openRedis(config: Config, parts: RedisStoreParts): RedisStore {
-  const { tlsEnabled, tlsCaFile, username, password, ...rest } = config.redis;
-  const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
-  return new RedisStore({
-    ...rest,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password: password.reveal() }),
-    ...(tlsEnabled ? { tls: ca } : {}),
-    tombstoneTtlMs: config.cache.tombstoneTtlMs,
-    breaker: config.breaker,
-  }, parts);
 }
 
 /** Whether `work` ends before `ms` milliseconds are over; waits for whichever comes first. */

@@ -9,9 +9,15 @@ import { faultMessage, loadConfig } from "./load_config.ts";
 import { complain, print } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
-/** Serves until a signal ends it. */
+/** Serves until a signal ends it; SIGHUP makes it look at its key files at once. */
 export function runServe(): Promise<number> {
-  return serve(Deno.env.toObject(), () => {});
+  let app: App | undefined;
+  // From the beginning, because by default the signal ends the process. Development leaves it at
+  // that: there it says that the terminal has gone.
+  Deno.addSignalListener("SIGHUP", () => void app?.reload());
+  return serve(Deno.env.toObject(), (_config, started) => {
+    app = started;
+  });
 }
 
 /** Serves with the settings of development, which the environment overrides, and says what to try. */
@@ -60,7 +66,10 @@ async function run(
     if (error instanceof Deno.errors.AddrInUse) {
       complain(`${error.message}\nSet SERVER_HTTP_PORT or SERVER_GRPC_PORT to another port.`);
     } else if (error instanceof BindError) complain(error.message);
-    else throw error;
+    else if (error instanceof ConfigFaults) {
+      complain(faultMessage(error));
+      return EXIT.configuration;
+    } else throw error;
     return EXIT.unavailable;
   }
   logger.info("started", {

@@ -5,11 +5,8 @@ import type { Config } from "../config.ts";
  * would promise what does not hold: an open service believed closed, plain values believed sealed.
  */
 export function unbuiltFaults(config: Config): string[] {
-  const { auth, broker, cache, server, telemetry } = config;
+  const { broker, cache, server, telemetry } = config;
   const unbuilt: readonly [boolean, string][] = [
-    [auth.encryptionKeys.length > 0, "AUTH_ENCRYPTION_KEY"],
-    [auth.encryptionKeyFile !== undefined, "AUTH_ENCRYPTION_KEY_FILE"],
-    [cache.encryptNamespaces.length > 0, "CACHE_ENCRYPT_NAMESPACES"],
     [
       cache.backend === "memory" && cache.evictionPolicy !== "lru",
       `CACHE_EVICTION_POLICY=${cache.evictionPolicy} with CACHE_BACKEND=memory`,
@@ -19,8 +16,6 @@ export function unbuiltFaults(config: Config): string[] {
     [telemetry.metricsPort !== undefined, "METRICS_PORT"],
     [telemetry.tracingEnabled, "TRACING_ENABLED"],
   ];
-  const faults = unbuilt.filter(([isSet]) => isSet)
+  return unbuilt.filter(([isSet]) => isSet)
     .map(([, setting]) => `${setting}: this version does not have it yet`);
-  if (!auth.enabled) return faults;
-  return ["AUTH_ENABLED=true: this version cannot check tokens; set AUTH_ENABLED=false", ...faults];
 }

@@ -17,4 +17,8 @@ export interface Meter {
   authFailure(reason: string): void;
   /** A stored value could not be opened. */
   decryptionFailure(): void;
+  /** An invalidation event came, and what became of it; `action` is "unknown" for no event. */
+  invalidationEvent(action: string, outcome: "applied" | "retried" | "dead"): void;
+  /** Seconds from an event's time to its being carried out. */
+  invalidationLag(seconds: number): void;
 }

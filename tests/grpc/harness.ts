@@ -10,7 +10,6 @@ import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import { MemoryBudget } from "../../src/core/memory_budget.ts";
 import type { Store } from "../../src/core/store.ts";
-import { NoEnvelope } from "../../src/crypto/no_envelope.ts";
 import {
   type GrpcServer,
   type GrpcServerOptions,
@@ -19,6 +18,7 @@ import {
 import { createHandlers } from "../../src/grpc/service.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { systemClock as clock } from "../../src/system.ts";
+import { withoutKeys } from "../harness/envelopes.ts";
 import { silentMeter } from "../harness/silent.ts";
 import { waitFor } from "../support/wait_for.ts";
 
@@ -53,7 +53,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
   const budget = new MemoryBudget(choices.budgetBytes ?? 64 * 1024 * 1024);
   const service = new CacheService({
     store: choices.store ?? memoryStore(),
-    envelope: new NoEnvelope(),
+    envelope: withoutKeys,
     policy: new ScopePolicy(),
     limits,
     lifecycle,
@@ -135,6 +135,7 @@ export function slowStore(): {
       },
       getMany: (keys, options) => store.getMany(keys, options),
       write: (write) => store.write(write),
+      scan: (namespace) => store.scan(namespace),
       status: () => store.status(),
       close: () => store.close(),
     },

@@ -1,5 +1,6 @@
 import { type App, startApp } from "../../src/app.ts";
 import { ConfigFaults, parseConfig } from "../../src/config.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { RestDriver } from "../support/rest_driver.ts";
 import { silentLogger } from "./silent.ts";
@@ -16,6 +17,7 @@ export interface TestApp extends AsyncDisposable {
 /** Starts the service on free loopback ports; `env` adds to settings for the memory backend. */
 export async function startTestApp(
   env: Readonly<Record<string, string>> = {},
+  parts: { readonly clock?: Clock } = {},
 ): Promise<TestApp> {
   const parsed = parseConfig({
     CACHE_BACKEND: env.REDIS_ADDRESSES === undefined ? "memory" : "redis",
@@ -29,7 +31,7 @@ export async function startTestApp(
     ...env,
   }, { readFile: (path) => Deno.readTextFileSync(path) });
   if (parsed instanceof ConfigFaults) throw parsed;
-  const app = await startApp(parsed.config, { logger: silentLogger, version: "test" });
+  const app = await startApp(parsed.config, { logger: silentLogger, version: "test", ...parts });
   const origin = `http://127.0.0.1:${app.httpPort}`;
   const grpcAddress = `127.0.0.1:${app.grpcPort}`;
   const rest = new RestDriver(origin);

@@ -2,6 +2,7 @@ import { CacheService, type CacheServiceParts } from "../../src/cache/cache_serv
 import type { Local } from "../../src/cache/local.ts";
 import type { NearCache } from "../../src/cache/near_cache.ts";
 import type { ReplayOutcome } from "../../src/cache/recovery.ts";
+import type { Envelope } from "../../src/core/envelope.ts";
 import type { RedisStore } from "../../src/store/redis_store.ts";
 import { systemClock, systemRandom } from "../../src/system.ts";
 import { createService } from "./cache_services.ts";
@@ -13,6 +14,7 @@ export interface ReplicaOptions extends TestStoreOptions {
   readonly maxAgeMs?: number;
   readonly journalEntries?: number;
   readonly acceptsWrites?: boolean;
+  readonly envelope?: Envelope;
 }
 
 /** A cache service with near cache and journal over a real Redis, as one process has it. */
@@ -48,7 +50,12 @@ export function openReplica(options: ReplicaOptions): Replica {
     }),
     mode: () => store.tracking === "refused" ? "fallback" : mode,
   };
-  const parts: Partial<CacheServiceParts> = { local, writerId: systemRandom.uint32() };
+  const { envelope } = options;
+  const parts: Partial<CacheServiceParts> = {
+    local,
+    writerId: systemRandom.uint32(),
+    ...(envelope === undefined ? {} : { envelope }),
+  };
   const service = createService(store, { clock, ...parts });
   return {
     service,

@@ -12,4 +12,6 @@ export const silentLogger: Logger = {
 export const silentMeter: Meter = {
   authFailure: () => {},
   decryptionFailure: () => {},
+  invalidationEvent: () => {},
+  invalidationLag: () => {},
 };
