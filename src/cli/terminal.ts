@@ -9,3 +9,9 @@ export function print(text: string): void {
 export function complain(text: string): void {
   console.error(text);
 }
+
+/** Replaces the line of progress on a terminal; an empty text removes it. Elsewhere says nothing. */
+export function showProgress(text: string): void {
+  if (!Deno.stderr.isTerminal()) return;
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
