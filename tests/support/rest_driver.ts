@@ -53,10 +53,13 @@ export class RestDriver implements CacheDriver {
   }
 
   async batchGet(namespace: string, keys: readonly string[]): Promise<BatchRead> {
-    const { body, degraded } = await this.#send(`${this.#base}/${namespace}/batch/get`, {
-      method: "POST",
-      body: { keys },
-    });
+    const { body, degraded } = await this.#send(
+      `${this.#base}/${encodeURIComponent(namespace)}/batch/get`,
+      {
+        method: "POST",
+        body: { keys },
+      },
+    );
     const values = new Map<string, Uint8Array>();
     for (const [key, value] of Object.entries<string>(body.values)) {
       values.set(key, Uint8Array.fromBase64(value));
@@ -71,10 +74,13 @@ export class RestDriver implements CacheDriver {
   ): Promise<{ success: boolean; storedCount: number; degraded: boolean }> {
     const encoded = Object.create(null);
     for (const [key, value] of entries) encoded[key] = value.toBase64();
-    const { body, degraded } = await this.#send(`${this.#base}/${namespace}/batch/set`, {
-      method: "POST",
-      body: { entries: encoded, ...wireOptions(options) },
-    });
+    const { body, degraded } = await this.#send(
+      `${this.#base}/${encodeURIComponent(namespace)}/batch/set`,
+      {
+        method: "POST",
+        body: { entries: encoded, ...wireOptions(options) },
+      },
+    );
     return { success: body.success, storedCount: body.stored_count, degraded };
   }
 
