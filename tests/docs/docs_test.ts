@@ -41,7 +41,7 @@ Deno.test("docs/api.md has every error code", () => {
 Deno.test("links between documents lead somewhere", () => {
   const root = new URL("../../", import.meta.url);
   const documents = ["README.md", "docs/api.md", "docs/architecture.md", "docs/operating.md"];
-  documents.push("docs/development.md");
+  documents.push("docs/development.md", "docs/threat_model.md");
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
       Deno.statSync(new URL(target ?? "", new URL(document, root)));
