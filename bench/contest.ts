@@ -17,9 +17,13 @@ import type { Workload } from "./workloads.ts";
 
 /**
  * The servers: a bare one that repeats recorded answers, the service with its entries in memory, in
- * Redis with a near cache, and in Redis alone, and those it is compared with.
+ * Redis with a near cache (`open`: the same without identity), and in Redis alone, and those it is
+ * compared with.
  */
-export type Target = "ceiling" | "memory" | "near" | "redis" | "hono" | "webdis";
+export type Target = "ceiling" | "memory" | "near" | "open" | "redis" | "hono" | "webdis";
+
+/** Where what is not the cache itself weighs most. */
+const HOT_WORKLOAD = "get_1k";
 
 export interface RoundPlan {
   readonly rounds: number;
@@ -107,6 +111,10 @@ async function lineUp(
     await enter("near", await startService(api, { redisAddress: redis.address, nearCache: true })),
     await enter("redis", await startService(api, { redisAddress: redis.address })),
   ];
+  if (workload.name === HOT_WORKLOAD) {
+    const open = { redisAddress: redis.address, nearCache: true, open: true };
+    contestants.push(await enter("open", await startService(api, open)));
+  }
   if (api === "grpc") return contestants;
   contestants.push(await enter("hono", await startHonoRedis(redis.port)));
   if (findProgram("webdis") !== undefined) {

@@ -3,6 +3,7 @@ import grpc from "@grpc/grpc-js";
 import { grpcRequest, isHit } from "./grpc_messages.ts";
 import { H2Connection } from "./h2_connection.ts";
 import { type CallFrames, callFrames } from "./h2_frames.ts";
+import { AUTHORIZATION } from "./identity.ts";
 import { IN_FLIGHT, type Load, type LoadResult, type Recording } from "./load.ts";
 import { percentile } from "./statistics.ts";
 import { type Call, valueOf, type Workload } from "./workloads.ts";
@@ -65,8 +66,10 @@ export class GrpcLoad implements Load {
 
   #call(client: grpc.Client, call: Call): Promise<Buffer> {
     const { path, message } = grpcRequest(call, this.#value);
+    const metadata = new grpc.Metadata();
+    metadata.set("authorization", AUTHORIZATION);
     return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, Buffer.from, asIs, message, (error, answer) => {
+      client.makeUnaryRequest(path, Buffer.from, asIs, message, metadata, (error, answer) => {
         if (error === null && answer !== undefined) resolve(answer);
         else reject(new Error(`${path} failed`, { cause: error }));
       });

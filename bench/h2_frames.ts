@@ -1,3 +1,5 @@
+import { AUTHORIZATION } from "./identity.ts";
+
 /** The few frames of HTTP/2 (RFC 9113) that a client of unary gRPC calls needs. */
 export const FRAME = {
   data: 0,
@@ -78,12 +80,18 @@ function headerBlock(path: string): Uint8Array {
     field(":authority", "127.0.0.1"),
     field("content-type", "application/grpc"),
     field("te", "trailers"),
+    field("authorization", AUTHORIZATION),
   ]);
 }
 
-/** Both texts are shorter than 127 characters. */
 function field(name: string, value: string): Uint8Array {
-  return concat([[0, name.length], encoder.encode(name), [value.length], encoder.encode(value)]);
+  return concat([[0], text(name), text(value)]);
+}
+
+/** A text of ASCII characters, fewer than 254 of them, behind its length in a prefix of 7 bits. */
+function text(text: string): Uint8Array {
+  const length = text.length < 127 ? [text.length] : [127, text.length - 127];
+  return concat([length, encoder.encode(text)]);
 }
 
 function uint32(value: number): Uint8Array {

@@ -26,6 +26,7 @@ const TARGETS: Readonly<Record<Target, string>> = {
   ceiling: "ceiling",
   memory: "service, memory",
   near: "service, Redis and near cache",
+  open: "the same without identity",
   redis: "service, Redis",
   hono: "Hono + ioredis",
   webdis: "webdis",
@@ -46,6 +47,7 @@ export function markdown(report: Report): string {
       ceilingRatios(report, api),
       ...(api === "rest" ? [peers(report)] : []),
       nearRatios(report, api),
+      costs(report, api),
     ]),
     "## Figures",
     legend(report.plan),
@@ -68,8 +70,8 @@ function introduction({ machine, plan, results }: Report): string {
     `Ratios are taken within a round, where both met the same machine: of requests/s, and, after ` +
     `"CPU", of the processor time that a request takes, so that more is better in both. The latter ` +
     `depends least on what else ran. Trust ratios before figures.`,
-    "Not yet part of the service, and so not of these figures: identity (`AUTH_ENABLED=false`), " +
-    "metrics, traces, a log line for each call. All of them will cost something when they come.",
+    "The service runs as shipped; every call carries a token, which it checks (HS256). Not yet part of " +
+    "it, and so not of these figures: metrics of operations, traces, a log line for each call.",
     [
       "- **ceiling**: `Deno.serve`, or grpc-js, that reads the request and repeats an answer " +
       "recorded from the service, headers included; no routes, no JSON, no protobuf.",
@@ -112,6 +114,17 @@ function nearRatios(report: Report, api: Api): string {
   ]);
   return `### ${TITLES[api]}: requests/s with the near cache over those without\n\n` +
     table(["", "near cache ÷ Redis alone"], rows);
+}
+
+function costs(report: Report, api: Api): string {
+  const rows = workloadsOf(report, api)
+    .filter((workload) => targetsOf(report, api, workload).includes("open"))
+    .map((workload) => [
+      report.workloads[workload] ?? workload,
+      ratioText(report, { api, workload, target: "near", base: "open" }),
+    ]);
+  return `### ${TITLES[api]}: requests/s of near hits as shipped over those without\n\n` +
+    table(["", "identity"], rows);
 }
 
 function legend(plan: RoundPlan): string {
@@ -173,8 +186,11 @@ function ratioText(
   return `${spreadText(byRate, decimal)}, CPU ${decimal(byCpu.median)}`;
 }
 
-function targetsOf({ results }: Report, api: Api): Target[] {
-  return [...new Set(results.filter((r) => r.api === api).map(({ target }) => target))];
+function targetsOf({ results }: Report, api: Api, workload?: string): Target[] {
+  const some = results.filter((r) =>
+    r.api === api && (workload === undefined || r.workload === workload)
+  );
+  return [...new Set(some.map(({ target }) => target))];
 }
 
 function workloadsOf({ results }: Report, api: Api): string[] {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { AUTHORIZATION } from "./identity.ts";
 import { IN_FLIGHT, type Load, type LoadResult, type Recording } from "./load.ts";
 import type { RestDialect, RestRequest } from "./rest_dialects.ts";
 import { type Call, valueOf, type Workload } from "./workloads.ts";
@@ -95,7 +96,8 @@ export class RestLoad implements Load {
     const entity = body === undefined
       ? "\r\n"
       : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-    const request = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${entity}`;
+    const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
+    const request = `${head}Authorization: ${AUTHORIZATION}\r\n${entity}`;
     return `${request.length}\n${request}`;
   }
 
@@ -106,7 +108,11 @@ export class RestLoad implements Load {
     const { method, path, body } = this.#request(call);
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
-      headers: { "Accept-Encoding": "identity", "Content-Type": "application/json" },
+      headers: {
+        "Accept-Encoding": "identity",
+        "Authorization": AUTHORIZATION,
+        "Content-Type": "application/json",
+      },
       ...(body === undefined ? {} : { body }),
     });
     const headers = [...response.headers].filter(([name]) => RECORDED_HEADERS.test(name));

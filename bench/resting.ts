@@ -1,4 +1,5 @@
 import type { RedisServer } from "../tests/support/redis_server.ts";
+import { AUTHORIZATION } from "./identity.ts";
 import { residentBytes } from "./processor.ts";
 import { startService } from "./servers.ts";
 import { type Spread, spread } from "./statistics.ts";
@@ -24,7 +25,9 @@ export async function measureResting(
   for (let i = 1; i <= START_UPS; i++) {
     const startMs = performance.now();
     await using server = await startService("rest", options);
-    const answer = await fetch(`http://127.0.0.1:${server.port}/api/v1/cache/bench/none`);
+    const answer = await fetch(`http://127.0.0.1:${server.port}/api/v1/cache/bench/none`, {
+      headers: { Authorization: AUTHORIZATION },
+    });
     startUpsMs.push(performance.now() - startMs);
     await answer.body?.cancel();
     if (answer.status !== 404) throw new Error(`a miss was answered by ${answer.status}`);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { freePort } from "../tests/support/free_port.ts";
 import { makeServerFolder, ServerProcess } from "../tests/support/server_process.ts";
+import { JWT_SECRET } from "./identity.ts";
 import { SERVER_CORE } from "./processor.ts";
 
 const READY_DEADLINE_MS = 20_000;
@@ -15,19 +16,23 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Starts the service as it is shipped, but with identity off, and waits until it is ready; the port
- * is that of `api`. Without the address of a Redis it keeps its entries in memory.
+ * Starts the service as it is shipped and waits until it is ready; the port is that of `api`. Without
+ * the address of a Redis it keeps its entries in memory; where it is `open` it asks for no token.
  */
 export async function startService(
   api: Api,
-  options: { readonly redisAddress?: string; readonly nearCache?: boolean } = {},
+  options: {
+    readonly redisAddress?: string;
+    readonly nearCache?: boolean;
+    readonly open?: boolean;
+  } = {},
 ): Promise<Server> {
-  const { redisAddress, nearCache = false } = options;
+  const { redisAddress, nearCache = false, open = false } = options;
   const ports = { rest: freePort(), grpc: freePort() };
   const server = deno("main.ts", {
     args: ["serve"],
     env: {
-      AUTH_ENABLED: "false",
+      ...(open ? { AUTH_ENABLED: "false" } : { AUTH_JWT_SECRET: JWT_SECRET }),
       SERVER_HOST: "127.0.0.1",
       SERVER_HTTP_PORT: `${ports.rest}`,
       SERVER_GRPC_PORT: `${ports.grpc}`,
