@@ -6,6 +6,7 @@ import { openTls } from "./app/open_tls.ts";
 import { CacheService } from "./cache/cache_service.ts";
 import type { Config } from "./config.ts";
 import type { Clock, Random } from "./core/clock.ts";
+import { Concurrency } from "./core/concurrency.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
@@ -117,6 +118,7 @@ async function start(
     lifecycle,
     clock,
     logger,
+    concurrency: new Concurrency(config.server.maxConcurrent),
     budget: new MemoryBudget(config.server.maxInflightBytes),
     requestTimeoutMs,
     newCorrelationId: () => crypto.randomUUID(),
@@ -126,8 +128,7 @@ async function start(
   const rest = await startRestServer(restApp, { ...listening, port: httpPort });
   opened.defer(() => rest.abort());
   const grpc = await startGrpcServer(createHandlers(shared), {
-    ...shared,
-    host,
+    ...listening,
     port: grpcPort,
     reflection: config.server.grpcReflection,
   });

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "identity_unavailable"
   | "encryption_unavailable"
   | "redis_unavailable"
+  | "broker_unavailable"
   | "circuit_open"
   | "overloaded"
   | "deadline_exceeded"

@@ -1,3 +1,5 @@
+import { CacheError } from "./errors.ts";
+
 /** The bytes of requests and large answers that may be held at once, across both transports. */
 export class MemoryBudget {
   readonly #maxBytes: number;
@@ -23,4 +25,12 @@ export class MemoryBudget {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
   }
+}
+
+/** What a client is told where the budget is spent. */
+export const OVER_BUDGET = "The service holds as many bytes of calls as it may.";
+
+/** The refusal of a call for which there is no room. */
+export function overBudget(): CacheError {
+  return new CacheError("overloaded", OVER_BUDGET, { retryAfterSeconds: 1 });
 }

@@ -1,9 +1,8 @@
 import type { Readable } from "node:stream";
 import { deadlineExceeded } from "../cache/call.ts";
 import type { CacheError } from "../core/errors.ts";
-import type { MemoryBudget } from "../core/memory_budget.ts";
+import { type MemoryBudget, overBudget } from "../core/memory_budget.ts";
 import type { TimeoutQueue } from "../core/timeout_queue.ts";
-import { overBudget } from "./service.ts";
 
 /** What bounds the requests of a server while they arrive. */
 export interface ArrivalLimits {

@@ -30,6 +30,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   encryption_unavailable: GRPC_STATUS.FAILED_PRECONDITION,
   identity_unavailable: GRPC_STATUS.UNAVAILABLE,
   redis_unavailable: GRPC_STATUS.UNAVAILABLE,
+  broker_unavailable: GRPC_STATUS.UNAVAILABLE,
   circuit_open: GRPC_STATUS.UNAVAILABLE,
   overloaded: GRPC_STATUS.UNAVAILABLE,
   deadline_exceeded: GRPC_STATUS.DEADLINE_EXCEEDED,

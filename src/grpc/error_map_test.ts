@@ -17,6 +17,7 @@ const CONTRACT: Readonly<Record<ErrorCode, number>> = {
   encryption_unavailable: 9,
   identity_unavailable: 14,
   redis_unavailable: 14,
+  broker_unavailable: 14,
   circuit_open: 14,
   overloaded: 14,
   deadline_exceeded: 4,

@@ -3,9 +3,10 @@ import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { BatchGetResult, Hit, Miss } from "../cache/operations.ts";
 import type { Clock } from "../core/clock.ts";
-import { asCacheError, CacheError } from "../core/errors.ts";
+import { type Concurrency, tooManyOperations } from "../core/concurrency.ts";
+import { asCacheError } from "../core/errors.ts";
 import { failureFields } from "../core/failure_fields.ts";
-import type { MemoryBudget } from "../core/memory_budget.ts";
+import { type MemoryBudget, overBudget } from "../core/memory_budget.ts";
 import { asksNoCache } from "../core/no_cache.ts";
 import type { Logger } from "../core/telemetry.ts";
 import { entriesOf, type Wire } from "./codec.ts";
@@ -47,6 +48,8 @@ export interface HandlerParts {
   readonly clock: Clock;
   /** How long a call may take when its caller sets no earlier deadline. */
   readonly requestTimeoutMs: number;
+  /** Has a place for each request that is served. */
+  readonly concurrency: Concurrency;
   /** Holds the bytes of a request for as long as it is served. */
   readonly budget: MemoryBudget;
   readonly logger: Logger;
@@ -83,16 +86,19 @@ export function createHandlers(parts: HandlerParts): Handlers {
   };
 }
 
-/** A handler that lets in who has a valid token, within the memory budget and the deadline. */
+/** A handler that lets in who has a valid token, while there is room, and until the deadline. */
 function authenticated<M extends Method>(method: M, { parts, answer }: {
   readonly parts: HandlerParts;
   readonly answer: (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>;
 }): Handler<RequestOf<M>, ResponseOf<M>> {
-  const { budget, clock, logger, requestTimeoutMs, verifier } = parts;
+  const { budget, clock, concurrency, logger, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
     const { correlationId, requestBytes, signal } = info;
-    if (!budget.tryReserve(requestBytes)) throw overBudget();
+    if (!concurrency.tryEnter()) throw tooManyOperations();
+    let heldBytes = 0;
     try {
+      if (!budget.tryReserve(requestBytes)) throw overBudget();
+      heldBytes = requestBytes;
       const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
       const verdict = verifier.verify(info.metadata("authorization"));
       const principal = verdict instanceof Promise ? await verdict : verdict;
@@ -109,7 +115,8 @@ function authenticated<M extends Method>(method: M, { parts, answer }: {
       }
       throw error;
     } finally {
-      budget.release(requestBytes);
+      budget.release(heldBytes);
+      concurrency.leave();
     }
   };
 }
@@ -136,11 +143,4 @@ function batchGetResponse(result: BatchGetResult): Wire<BatchGetResponse__Output
     degraded: result.degraded,
     errors: Object.fromEntries(result.errors),
   };
-}
-
-/** The refusal of a request for which there is no room. */
-export function overBudget(): CacheError {
-  return new CacheError("overloaded", "The service holds as many request bytes as it may.", {
-    retryAfterSeconds: 1,
-  });
 }

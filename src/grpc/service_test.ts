@@ -3,6 +3,7 @@ import { FakeClock } from "../../tests/support/fake_clock.ts";
 import type { Verifier } from "../auth/verifier.ts";
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
+import { Concurrency } from "../core/concurrency.ts";
 import { CacheError } from "../core/errors.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import type { Principal } from "../core/principal.ts";
@@ -16,6 +17,7 @@ const MISS = { found: false, degraded: true };
 interface Rig {
   readonly handlers: Handlers;
   readonly clock: FakeClock;
+  readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   readonly logged: LogFields[];
 }
@@ -24,6 +26,7 @@ interface Rig {
 function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }): Rig {
   const clock = new FakeClock({ monotonicMs: 5_000 });
   const budget = new MemoryBudget(1_000);
+  const concurrency = new Concurrency(2);
   const logged: LogFields[] = [];
   const ignore = (): void => {};
   const logger = {
@@ -37,10 +40,11 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
     verifier,
     clock,
     requestTimeoutMs: 10_000,
+    concurrency,
     budget,
     logger,
   });
-  return { handlers, clock, budget, logged };
+  return { handlers, clock, concurrency, budget, logged };
 }
 
 function info(given: Partial<CallInfo> = {}): CallInfo {
@@ -109,12 +113,32 @@ Deno.test("the bytes of a request are held until it is answered, also by an erro
   assert.equal(budget.usedBytes, 600);
   await assert.rejects(handlers.Get(GET, info({ requestBytes: 401 })), {
     code: "overloaded",
-    message: "The service holds as many request bytes as it may.",
+    message: "The service holds as many bytes of calls as it may.",
     retryAfterSeconds: 1,
   });
   reject(new CacheError("invalid_key", "The key is empty."));
   await assert.rejects(first, { code: "invalid_key" });
   assert.equal(budget.usedBytes, 0);
+});
+
+Deno.test("a call has its place from before its token is checked until it is answered", async () => {
+  const verdicts: ((principal: Principal) => void)[] = [];
+  const failure = new CacheError("invalid_key", "The key is empty.");
+  const { handlers, concurrency } = rig({ get: () => Promise.reject(failure) }, {
+    verify: () => new Promise((resolve) => verdicts.push(resolve)),
+  });
+  const calls = [handlers.Get(GET, info()), handlers.Get(GET, info())];
+  await assert.rejects(handlers.Get(GET, info()), {
+    code: "overloaded",
+    message: "The service serves as many operations at once as it may.",
+    retryAfterSeconds: 1,
+  });
+  assert.equal(verdicts.length, 2);
+  assert.equal(concurrency.count, 2);
+  for (const resolve of verdicts) resolve(PRINCIPAL);
+  for (const call of calls) await assert.rejects(call, failure);
+  await assert.rejects(handlers.Get(GET, info({ requestBytes: 1_001 })), { code: "overloaded" });
+  assert.equal(concurrency.count, 0);
 });
 
 Deno.test("an unexpected failure is logged, and says nothing of itself to the caller", async () => {

@@ -2,6 +2,7 @@ import type { Verifier } from "../auth/verifier.ts";
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { BatchGetResult, Bytes, Hit, KeyRequest } from "../cache/operations.ts";
+import { type Concurrency, tooManyOperations } from "../core/concurrency.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
 import { asksNoCache } from "../core/no_cache.ts";
@@ -29,6 +30,8 @@ export interface CacheRouteParts {
   readonly service: CacheService;
   readonly verifier: Verifier;
   readonly limits: Limits;
+  /** Has a place for each request that is served. */
+  readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   /** Their length is the longest that a body may take to arrive. */
   readonly timeouts: TimeoutQueue;
@@ -39,29 +42,31 @@ type CacheHandler = (exchange: Exchange, call: Call) => Promise<Answer>;
 /** The handlers of each cache route. */
 export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute, Methods>> {
   const handlers = new CacheHandlers(parts);
-  const verified = (handler: CacheHandler): Handler => (exchange) => {
-    const authorization = exchange.request.headers.get("authorization") ?? undefined;
-    const principal = parts.verifier.verify(authorization);
-    const { correlationId, deadlineMs } = exchange;
-    const noCache = asksNoCache(exchange.request.headers.get("cache-control"));
-    if (!(principal instanceof Promise)) {
-      return handler(exchange, { principal, correlationId, deadlineMs, noCache });
+  const { concurrency, verifier } = parts;
+  const operation = (handler: CacheHandler): Handler => async (exchange) => {
+    if (!concurrency.tryEnter()) throw tooManyOperations();
+    try {
+      const { correlationId, deadlineMs, request } = exchange;
+      const verdict = verifier.verify(request.headers.get("authorization") ?? undefined);
+      const principal = verdict instanceof Promise ? await verdict : verdict;
+      const noCache = asksNoCache(request.headers.get("cache-control"));
+      return await handler(exchange, { principal, correlationId, deadlineMs, noCache });
+    } finally {
+      // What the client takes of a large answer after this is bounded by the memory budget.
+      concurrency.leave();
     }
-    return principal.then((principal) =>
-      handler(exchange, { principal, correlationId, deadlineMs, noCache })
-    );
   };
   return {
     "key": methodsOf({
-      GET: verified((exchange, call) => handlers.get(exchange, call)),
-      PUT: verified((exchange, call) => handlers.put(exchange, call)),
-      DELETE: verified((exchange, call) => handlers.delete(exchange, call)),
+      GET: operation((exchange, call) => handlers.get(exchange, call)),
+      PUT: operation((exchange, call) => handlers.put(exchange, call)),
+      DELETE: operation((exchange, call) => handlers.delete(exchange, call)),
     }),
     "batch/get": methodsOf({
-      POST: verified((exchange, call) => handlers.batchGet(exchange, call)),
+      POST: operation((exchange, call) => handlers.batchGet(exchange, call)),
     }),
     "batch/set": methodsOf({
-      POST: verified((exchange, call) => handlers.batchSet(exchange, call)),
+      POST: operation((exchange, call) => handlers.batchSet(exchange, call)),
     }),
   };
 }

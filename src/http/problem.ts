@@ -1,4 +1,5 @@
 import { asCacheError, CacheError, type ErrorCode, type FieldFault } from "../core/errors.ts";
+import { OVER_BUDGET } from "../core/memory_budget.ts";
 import type { Answer } from "./exchange.ts";
 
 /** The codes of REST: those of the core, and those that only HTTP knows. */
@@ -32,6 +33,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { status: number; title: str
   internal: { status: 500, title: "Internal error" },
   identity_unavailable: { status: 503, title: "Identity unavailable" },
   redis_unavailable: { status: 503, title: "Redis unavailable" },
+  broker_unavailable: { status: 503, title: "Broker unavailable" },
   circuit_open: { status: 503, title: "Circuit open" },
   overloaded: { status: 503, title: "Overloaded" },
   deadline_exceeded: { status: 504, title: "Deadline exceeded" },
@@ -52,10 +54,7 @@ export class HttpError extends Error {
 
 /** The refusal where the memory budget is spent. */
 export function overloaded(headers: Readonly<Record<string, string>> = {}): HttpError {
-  return new HttpError("overloaded", "The service holds as many bytes of calls as it may.", {
-    ...headers,
-    "Retry-After": "1",
-  });
+  return new HttpError("overloaded", OVER_BUDGET, { ...headers, "Retry-After": "1" });
 }
 
 /** The RFC 9457 answer for whatever a handler threw; nothing of an unknown failure shows in it. */

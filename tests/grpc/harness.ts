@@ -5,6 +5,7 @@ import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
 import { ScopePolicy } from "../../src/auth/policy.ts";
 import type { Verifier } from "../../src/auth/verifier.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
+import { Concurrency } from "../../src/core/concurrency.ts";
 import type { LogFields, Logger } from "../../src/core/telemetry.ts";
 import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
@@ -28,12 +29,14 @@ export interface ServerChoices extends Partial<GrpcServerOptions> {
   readonly verifier?: Verifier;
   readonly requestTimeoutMs?: number;
   readonly budgetBytes?: number;
+  readonly maxConcurrent?: number;
 }
 
 /** A server over the memory store, and what it logs and holds. */
 export interface TestServer extends GrpcServer, AsyncDisposable {
   readonly address: string;
   readonly lifecycle: Lifecycle;
+  readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   /** The messages and fields of warnings and errors. */
   readonly logged: (readonly [string, LogFields?])[];
@@ -51,6 +54,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
   const requestTimeoutMs = choices.requestTimeoutMs ?? 10_000;
   const budget = new MemoryBudget(choices.budgetBytes ?? 64 * 1024 * 1024);
+  const concurrency = new Concurrency(choices.maxConcurrent ?? 4096);
   const service = new CacheService({
     store: choices.store ?? memoryStore(),
     envelope: withoutKeys,
@@ -67,6 +71,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     verifier: choices.verifier ?? new AnonymousVerifier(),
     clock,
     requestTimeoutMs,
+    concurrency,
     budget,
     logger,
   });
@@ -87,10 +92,14 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     ...server,
     address: `127.0.0.1:${server.port}`,
     lifecycle,
+    concurrency,
     budget,
     logged,
     idle: () =>
-      waitFor(() => budget.usedBytes === 0, { deadlineMs: 5_000, what: "no call in flight" }),
+      waitFor(() => budget.usedBytes === 0 && concurrency.count === 0, {
+        deadlineMs: 5_000,
+        what: "no call in flight",
+      }),
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }

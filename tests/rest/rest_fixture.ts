@@ -3,6 +3,7 @@ import { ScopePolicy } from "../../src/auth/policy.ts";
 import type { Verifier } from "../../src/auth/verifier.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
+import { Concurrency } from "../../src/core/concurrency.ts";
 import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import { MemoryBudget } from "../../src/core/memory_budget.ts";
@@ -22,6 +23,7 @@ export interface RestFixture {
   readonly service: CacheService;
   readonly clock: FakeClock;
   readonly lifecycle: Lifecycle;
+  readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   /** The error lines logged so far. */
   readonly errors: { readonly message: string; readonly fields: LogFields | undefined }[];
@@ -36,6 +38,7 @@ export function restFixture(options: {
   readonly limits?: Partial<Limits>;
   readonly verifier?: Verifier;
   readonly budgetBytes?: number;
+  readonly maxConcurrent?: number;
   /** What differs from the embedded store. */
   readonly store?: Partial<Store>;
   readonly envelope?: Envelope;
@@ -58,6 +61,7 @@ export function restFixture(options: {
     writerId: 7,
   });
   const budget = new MemoryBudget(options.budgetBytes ?? 1 << 26);
+  const concurrency = new Concurrency(options.maxConcurrent ?? 4096);
   const errors: RestFixture["errors"] = [];
   const ignore = (): void => {};
   const app = createRestApp({
@@ -66,6 +70,7 @@ export function restFixture(options: {
     limits,
     lifecycle,
     clock,
+    concurrency,
     budget,
     logger: {
       debug: ignore,
@@ -93,7 +98,7 @@ export function restFixture(options: {
     await response.body?.cancel();
     if (response.status !== 200) throw new Error(`PUT was answered with ${response.status}`);
   };
-  return { app, service, clock, lifecycle, budget, errors, send, put };
+  return { app, service, clock, lifecycle, concurrency, budget, errors, send, put };
 }
 
 /** A PUT or POST of JSON. */
