@@ -1,4 +1,6 @@
 import { ScopePolicy } from "./auth/policy.ts";
+import { openBus } from "./app/open_bus.ts";
+import { followEvents } from "./app/follow_events.ts";
 import { openIdentity } from "./app/open_identity.ts";
 import { openKeys } from "./app/open_keys.ts";
 import { openStorage } from "./app/open_storage.ts";
@@ -94,15 +96,20 @@ async function start(
   opened.defer(() => keys.close());
   const tls = await openTls(config, ambient);
   opened.defer(() => tls?.close());
+  const bus = openBus(config, { ...ambient, meter });
+  opened.defer(() => bus.close());
+  const envelope = new AesGcmEnvelope({
+    ring: keys.ring,
+    random,
+    sealedNamespaces: config.cache.encryptNamespaces,
+    onDecryptionFailure: () => meter.decryptionFailure(),
+  });
+  followEvents(config, { bus, store, envelope, copies: local?.copies, limits, clock, meter });
   const service = new CacheService({
     store,
     ...(local === undefined ? {} : { local }),
-    envelope: new AesGcmEnvelope({
-      ring: keys.ring,
-      random,
-      sealedNamespaces: config.cache.encryptNamespaces,
-      onDecryptionFailure: () => meter.decryptionFailure(),
-    }),
+    bus,
+    envelope,
     policy: new ScopePolicy(),
     limits,
     lifecycle,

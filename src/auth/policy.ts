@@ -7,6 +7,7 @@ const SCOPE_OF: Readonly<Record<Operation, string>> = {
   set: "cache:write",
   batch_set: "cache:write",
   delete: "cache:write",
+  invalidate: "cache:admin",
   rewrap: "cache:admin",
 };
 

@@ -1,11 +1,6 @@
 import type { InvalidationEvent } from "../core/bus.ts";
 import { keyFault, namespaceFault } from "../core/key.ts";
-import { MAX_TTL_SECONDS } from "../core/limits.ts";
-
-/** The largest message, in bytes. */
-export const MAX_EVENT_BYTES = 1024 * 1024;
-/** The most keys of one event. */
-export const MAX_EVENT_KEYS = 1000;
+import { MAX_EVENT_BYTES, MAX_EVENT_KEYS, MAX_TTL_SECONDS } from "../core/limits.ts";
 
 /** Unix seconds stay below this number until the year 5138, milliseconds are above it since 1973. */
 const FIRST_MILLISECONDS = 100_000_000_000;

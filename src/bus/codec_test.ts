@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { InvalidationEvent } from "../core/bus.ts";
 import { propertyOptions } from "../../tests/support/seeded_random.ts";
-import { type DeadLetter, decodeEvent, encodeEvent, MAX_EVENT_BYTES } from "./codec.ts";
+import { MAX_EVENT_BYTES } from "../core/limits.ts";
+import { type DeadLetter, decodeEvent, encodeEvent } from "./codec.ts";
 
 const LIMITS = { maxKeyBytes: 512, maxValueBytes: 1024 * 1024 };
 

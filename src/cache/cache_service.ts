@@ -1,3 +1,4 @@
+import type { InvalidationBus } from "../core/bus.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Entry, FLAG_ENCRYPTED, FLAG_TOMBSTONE } from "../core/entry.ts";
 import type { Envelope } from "../core/envelope.ts";
@@ -9,7 +10,8 @@ import type { Operation, Policy } from "../core/principal.ts";
 import { formatStamp, HybridClock } from "../core/stamp.ts";
 import type { Store } from "../core/store.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
-import type { Call } from "./call.ts";
+import { type Call, startWithinDeadline } from "./call.ts";
+import { eventKeys } from "./event_keys.ts";
 import type { Local } from "./local.ts";
 import type {
   BatchGetRequest,
@@ -20,6 +22,7 @@ import type {
   DeleteResult,
   HealthReport,
   Hit,
+  InvalidateRequest,
   KeyRequest,
   Miss,
   SetRequest,
@@ -39,6 +42,7 @@ import { type Acknowledged, type Write, Writes } from "./writes.ts";
 /** What the service is built from. */
 export interface CacheServiceParts {
   readonly store: Store;
+  readonly bus: InvalidationBus;
   readonly envelope: Envelope;
   readonly policy: Policy;
   readonly limits: Limits;
@@ -189,6 +193,32 @@ export class CacheService {
   }
 
   /**
+   * Tells every replica that the origin of some keys has changed. Throws also `batch_too_large`, and
+   * `broker_unavailable`, or without a broker `redis_unavailable`, where not all of them were told.
+   */
+  async invalidate(request: InvalidateRequest, call: Call): Promise<void> {
+    const { bus, clock, limits, store } = this.#parts;
+    const { namespace, action } = request;
+    this.#admit(call, { operation: "invalidate", namespace });
+    checkBatchKeys(request.keys, limits);
+    const storeMs = store.time.nowMs();
+    const atMs = Number.isNaN(storeMs) ? clock.wallMs() : Math.floor(storeMs);
+    const publish = async (): Promise<void> => {
+      for (const keys of eventKeys(request.keys)) {
+        await bus.publish({
+          namespace,
+          keys,
+          action,
+          atMs,
+          values: new Map(),
+          ttlSeconds: undefined,
+        });
+      }
+    };
+    await startWithinDeadline(publish, { call, clock, timeoutMs: Infinity });
+  }
+
+  /**
    * Begins to seal what lies in a namespace under the primary key. Throws also `encryption_unavailable`
    * and `overloaded`; the call's deadline does not end it.
    */
@@ -203,7 +233,7 @@ export class CacheService {
     return {
       healthy: lifecycle.phase !== "draining",
       redisStatus,
-      brokerStatus: "disabled",
+      brokerStatus: this.#parts.bus.status(),
       localCacheEnabled: local !== undefined,
       localCacheMode: local?.mode(),
       degraded: redisStatus !== "connected" && redisStatus !== "disabled" ||

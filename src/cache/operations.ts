@@ -1,3 +1,4 @@
+import type { InvalidationEvent } from "../core/bus.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Stamp } from "../core/stamp.ts";
 import type { ConnectionStatus, Source } from "../core/store.ts";
@@ -36,6 +37,14 @@ export interface BatchSetRequest {
   readonly entries: ReadonlyMap<string, Bytes>;
   readonly ttlSeconds?: number;
   readonly encrypt?: boolean;
+}
+
+export interface InvalidateRequest {
+  readonly namespace: string;
+  /** A key named twice is invalidated once. */
+  readonly keys: readonly string[];
+  /** What became of their origin: it is gone, or another one. */
+  readonly action: InvalidationEvent["action"];
 }
 
 export interface Hit {

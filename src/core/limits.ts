@@ -31,3 +31,8 @@ export const MAX_STAMP_LEAD_MS = 60_000;
 
 /** The longest correlation id taken from a request, in characters. */
 export const MAX_CORRELATION_ID_LENGTH = 128;
+
+/** The largest invalidation event, in bytes of JSON. */
+export const MAX_EVENT_BYTES = 1024 * 1024;
+/** The most keys of one event. */
+export const MAX_EVENT_KEYS = 1000;

@@ -1,7 +1,14 @@
 import type { CacheError } from "./errors.ts";
 
 /** What a caller can ask of a namespace. */
-export type Operation = "get" | "set" | "delete" | "batch_get" | "batch_set" | "rewrap";
+export type Operation =
+  | "get"
+  | "set"
+  | "delete"
+  | "batch_get"
+  | "batch_set"
+  | "invalidate"
+  | "rewrap";
 
 /** Who calls. */
 export interface Principal {

@@ -22,7 +22,7 @@ import { parseJsonBody } from "./json_body.ts";
 import { bodyKind, prefersRaw } from "./media_type.ts";
 import { missAnswer, overloaded } from "./problem.ts";
 import { type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
-import { batchGetBody, batchSetBody, setBody } from "./schemas.ts";
+import { batchGetBody, batchSetBody, invalidateBody, setBody } from "./schemas.ts";
 import { writeQuery } from "./write_query.ts";
 
 /** What the cache routes are built from. */
@@ -56,11 +56,16 @@ export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute,
       concurrency.leave();
     }
   };
+  const key = {
+    GET: operation((exchange, call) => handlers.get(exchange, call)),
+    PUT: operation((exchange, call) => handlers.put(exchange, call)),
+    DELETE: operation((exchange, call) => handlers.delete(exchange, call)),
+  };
   return {
-    "key": methodsOf({
-      GET: operation((exchange, call) => handlers.get(exchange, call)),
-      PUT: operation((exchange, call) => handlers.put(exchange, call)),
-      DELETE: operation((exchange, call) => handlers.delete(exchange, call)),
+    "key": methodsOf(key),
+    "invalidate": methodsOf({
+      ...key,
+      POST: operation((exchange, call) => handlers.invalidate(exchange, call)),
     }),
     "batch/get": methodsOf({
       POST: operation((exchange, call) => handlers.batchGet(exchange, call)),
@@ -162,6 +167,19 @@ class CacheHandlers {
         { headers: headersOf(result) },
       );
     }, this.#reading("batchSet", "batch_too_large"));
+  }
+
+  invalidate(exchange: Exchange, call: Call): Promise<Answer> {
+    const { request } = exchange;
+    const { namespace } = segments(exchange);
+    bodyKind(request.headers, JSON_ONLY);
+    return withBody(request, async (body) => {
+      const { keys, action = "delete" } = parseJsonBody(invalidateBody, body, {
+        maxKeys: this.#parts.limits.maxBatchKeys,
+      });
+      await this.#parts.service.invalidate({ namespace, keys, action }, call);
+      return jsonAnswer('{"success":true}');
+    }, this.#reading("batchGet", "batch_too_large"));
   }
 
   #reading(body: keyof BodyLimits, tooLarge: BodyOptions["tooLarge"]): BodyOptions {

@@ -10,6 +10,8 @@ import {
   deleteAnswer,
   healthAnswer,
   hitAnswer,
+  invalidateAnswer,
+  invalidateBody,
   missAnswer,
   phaseAnswer,
   problemAnswer,
@@ -29,6 +31,8 @@ const SCHEMAS = {
   DeleteAnswer: deleteAnswer,
   Health: healthAnswer,
   Hit: hitAnswer,
+  InvalidateAnswer: invalidateAnswer,
+  InvalidateBody: invalidateBody,
   Miss: missAnswer,
   Phase: phaseAnswer,
   Problem: problemAnswer,
@@ -45,7 +49,10 @@ export function openApiDocument(version: string): JsonObject {
     openapi: "3.1.0",
     info: { title: "cache-service", version, license: { name: "Apache-2.0" } },
     paths: {
-      [`${CACHE_PATH}{namespace}/{key}`]: keyPath(),
+      [`${CACHE_PATH}{namespace}/{key}`]: {
+        parameters: [pathParameter("namespace"), pathParameter("key")],
+        ...keyOperations(),
+      },
       [`${CACHE_PATH}{namespace}/batch/get`]: batchPath({
         summary: "Get the values of several keys",
         body: "BatchGetBody",
@@ -56,6 +63,14 @@ export function openApiDocument(version: string): JsonObject {
         body: "BatchSetBody",
         answer: "BatchSetAnswer",
       }),
+      [`${CACHE_PATH}{namespace}/invalidate`]: {
+        ...keyOperations(),
+        ...batchPath({
+          summary: "Tell that the origin of some keys has changed; scope cache:admin",
+          body: "InvalidateBody",
+          answer: "InvalidateAnswer",
+        }),
+      },
       [`${ADMIN_PATH}rewrap/{namespace}`]: rewrapPath(),
       "/health": statusPath("How the service does", { 200: answer("Health") }),
       "/live": statusPath("Whether the process works", { 200: answer("Phase") }),
@@ -83,7 +98,7 @@ function jsonSchema(schema: z.ZodType): JsonObject {
   return json;
 }
 
-function keyPath(): JsonObject {
+function keyOperations(): JsonObject {
   const read = {
     responses: {
       200: { ...hitResponse(), headers: responseHeaders(["Source", "Version", "TTL"]) },
@@ -96,7 +111,6 @@ function keyPath(): JsonObject {
     },
   };
   return {
-    parameters: [pathParameter("namespace"), pathParameter("key")],
     get: secured("Get a value", read),
     head: secured("Ask for an entry without its value", read),
     put: secured("Set a value", {

@@ -1,8 +1,8 @@
 /** Below this path lie the namespaces. */
 export const CACHE_PATH = "/api/v1/cache/";
 
-/** The routes below a namespace: one key, or one of the batches. */
-export type CacheRoute = "key" | "batch/get" | "batch/set";
+/** The routes below a namespace: one key, one of the batches, or a key that can be posted to too. */
+export type CacheRoute = "key" | "batch/get" | "batch/set" | "invalidate";
 
 /** Where below `CACHE_PATH` a request points; both segments are as they were sent, not decoded. */
 export interface CacheTarget {
@@ -35,6 +35,7 @@ export function cacheTarget(path: string): CacheTarget | undefined {
   if (slash === -1) return undefined;
   const namespace = path.slice(CACHE_PATH.length, slash);
   const rest = path.slice(slash + 1);
+  if (rest === "invalidate") return { route: rest, namespace, key: rest };
   if (!rest.includes("/")) return { route: "key", namespace, key: rest };
   if (rest === "batch/get" || rest === "batch/set") return { route: rest, namespace, key: "" };
   return undefined;

@@ -74,6 +74,12 @@ export const batchGetBody = z.object({ keys }, NOT_AN_OBJECT);
 /** The body of POST `batch/set`. */
 export const batchSetBody = z.object({ entries, ...writeOptions }, NOT_AN_OBJECT);
 
+/** The body of POST `invalidate`. */
+export const invalidateBody = z.object({
+  keys,
+  action: z.enum(["delete", "update"], { error: "must be `delete` or `update`" }).optional(),
+}, NOT_AN_OBJECT);
+
 const code = z.enum(Object.keys(PROBLEMS));
 /** Present, and true, only where it holds. */
 const degraded = z.literal(true).optional();
@@ -85,6 +91,8 @@ export const hitAnswer = z.object({
   ttl_seconds: z.int().min(1),
   degraded,
 });
+
+export const invalidateAnswer = z.object({ success: z.literal(true) });
 
 export const setAnswer = z.object({ success: z.literal(true), degraded });
 

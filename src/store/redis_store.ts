@@ -112,6 +112,11 @@ export class RedisStore implements Store {
     return this.#tracking?.status ?? "off";
   }
 
+  /** Resolves when a server refuses to report changes; nothing where no listener asks for them. */
+  get untracked(): Promise<void> | undefined {
+    return this.#tracking?.refusal;
+  }
+
   async get(key: string): Promise<StoreRead> {
     const { reply, lease } = await this.#call(key, {
       timeoutMs: this.#options.readTimeoutMs,

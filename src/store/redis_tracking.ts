@@ -73,10 +73,16 @@ export class RedisTracking {
   readonly #options: RedisTrackingOptions;
   readonly #subscribers = new Map<string, RedisSubscriber>();
   readonly #tracked = new Map<Redis, Tracked>();
+  readonly #refusal = Promise.withResolvers<void>();
   #refused = false;
 
   constructor(options: RedisTrackingOptions) {
     this.#options = options;
+  }
+
+  /** Resolves when a server refuses to track; never where none does. */
+  get refusal(): Promise<void> {
+    return this.#refusal.promise;
   }
 
   get status(): TrackingStatus {
@@ -203,6 +209,7 @@ export class RedisTracking {
   #failed(error: unknown): boolean {
     if (!isRefusal(error) || this.#refused) return !this.#refused;
     this.#refused = true;
+    this.#refusal.resolve();
     this.#options.logger.warn("Redis refuses to track: the near cache serves outages only", {
       error,
     });

@@ -4,6 +4,7 @@ import protobuf from "protobufjs";
 import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
 import { ScopePolicy } from "../../src/auth/policy.ts";
 import type { Verifier } from "../../src/auth/verifier.ts";
+import { MemoryBus } from "../../src/bus/memory_bus.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
 import { Concurrency } from "../../src/core/concurrency.ts";
 import type { LogFields, Logger } from "../../src/core/telemetry.ts";
@@ -62,6 +63,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     limits,
     lifecycle,
     clock,
+    bus: new MemoryBus(),
     logger,
     meter: silentMeter,
     writerId: 1,

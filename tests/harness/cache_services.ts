@@ -1,5 +1,6 @@
 import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
 import { ScopePolicy } from "../../src/auth/policy.ts";
+import { MemoryBus } from "../../src/bus/memory_bus.ts";
 import { CacheService, type CacheServiceParts } from "../../src/cache/cache_service.ts";
 import type { Call } from "../../src/cache/call.ts";
 import type { Clock } from "../../src/core/clock.ts";
@@ -22,6 +23,7 @@ export function createService(
     policy: new ScopePolicy(),
     limits: DEFAULT_LIMITS,
     lifecycle: new Lifecycle(),
+    bus: new MemoryBus(),
     logger: silentLogger,
     meter: silentMeter,
     writerId: 7,

@@ -10,6 +10,7 @@ import {
   batchSetAnswer,
   deleteAnswer,
   hitAnswer,
+  invalidateAnswer,
   missAnswer,
   problemAnswer,
   setAnswer,
@@ -152,7 +153,7 @@ const goodInput: fc.Arbitrary<Input> = fc.oneof(
   }),
   fc.record({
     method: fc.constant("POST"),
-    path: fc.constant("/api/v1/cache/ns/batch/get"),
+    path: oneOf("/api/v1/cache/ns/batch/get", "/api/v1/cache/ns/invalidate"),
     headers: fc.constant(JSON_TYPE),
     body: fc.subarray(["a", "b", "\0", "__proto__"])
       .map((keys) => encode(JSON.stringify({ keys }))),
@@ -171,6 +172,7 @@ const input = fc.oneof(goodInput, spoiltInput, anyInput);
 /** The schema of a good answer to this request. */
 function answerSchema({ method, path }: Input): z.ZodType {
   const [batch, name] = rawPath(`http://h${path}`).split("/").slice(5);
+  if (method === "POST" && batch === "invalidate") return invalidateAnswer.strict();
   if (method === "POST" && batch === "batch") {
     return name === "get" ? batchGetAnswer.strict() : batchSetAnswer.strict();
   }

@@ -1,6 +1,7 @@
 import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
 import { ScopePolicy } from "../../src/auth/policy.ts";
 import type { Verifier } from "../../src/auth/verifier.ts";
+import { MemoryBus } from "../../src/bus/memory_bus.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
 import { Concurrency } from "../../src/core/concurrency.ts";
@@ -56,6 +57,7 @@ export function restFixture(options: {
     limits,
     lifecycle,
     clock,
+    bus: new MemoryBus(),
     logger: silentLogger,
     meter: silentMeter,
     writerId: 7,

@@ -1,4 +1,5 @@
 import { ScopePolicy } from "../../src/auth/policy.ts";
+import { MemoryBus } from "../../src/bus/memory_bus.ts";
 import { CacheService } from "../../src/cache/cache_service.ts";
 import { Copies } from "../../src/cache/copies.ts";
 import type { Local } from "../../src/cache/local.ts";
@@ -89,6 +90,7 @@ export class Replica {
       policy: new ScopePolicy(),
       limits: DEFAULT_LIMITS,
       lifecycle: new Lifecycle(),
+      bus: new MemoryBus(),
       logger,
       meter: silentMeter,
       writerId: index + 1,
