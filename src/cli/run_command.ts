@@ -1,6 +1,7 @@
 import { type Command, command } from "./arguments.ts";
 import { runConfig } from "./config_command.ts";
 import { EXIT } from "./exit_code.ts";
+import { INVALIDATE } from "./invalidate_command.ts";
 import { KEYGEN } from "./keygen_command.ts";
 import { REWRAP } from "./rewrap_command.ts";
 import { runDev, runServe } from "./serve_command.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
     about: "check the settings and print them without secrets",
     run: runConfig,
   }),
+  INVALIDATE,
   TOKEN,
   KEYGEN,
   REWRAP,
@@ -47,7 +49,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 }
 
 function usage(): string {
-  const lines = COMMANDS.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`);
+  const lines = COMMANDS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`);
   return `usage: cache-service [COMMAND]\n\n${lines.join("\n")}\n\n` +
     "cache-service COMMAND --help tells more of a command.";
 }
