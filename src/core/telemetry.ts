@@ -1,3 +1,6 @@
+import type { OperationRecord } from "./operation_record.ts";
+import type { Operation } from "./principal.ts";
+
 /** Members of a log line; never a key, a value, a token or a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -9,8 +12,50 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+/** A stretch of work in a trace (W3C Trace Context). */
+export interface Span {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits. */
+  readonly spanId: string;
+  /** Begins a part of it. */
+  child(name: string, attributes?: SpanAttributes): Span;
+  set(attributes: SpanAttributes): void;
+  /** Marks it as failed, by a code of `core/errors.ts`. */
+  fail(code: string): void;
+  end(): void;
+}
+
+/** By the names of OpenTelemetry's semantic conventions; never a key or a value. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** Where a call comes in, and by what. */
+export interface Arrival {
+  readonly api: "rest" | "grpc";
+  readonly correlationId: string;
+  /** The caller's `traceparent`. */
+  readonly traceparent: string | undefined;
+}
+
+/** Turns operations into metrics, log lines and spans; never throws. */
+export interface Observer {
+  /** To be called as the operation comes in. */
+  begin(operation: Operation, arrival: Arrival): OperationRecord;
+  /** To be called once it is answered, by a status of HTTP or the name of one of gRPC. */
+  end(record: OperationRecord, status: number | string): void;
+}
+
 /** Counts what happens; never throws. */
 export interface Meter {
+  /** An operation has ended. */
+  operation(record: OperationRecord, seconds: number): void;
+  /** A request was answered; `route` is one of few templates. */
+  httpRequest(
+    request: { readonly route: string; readonly method: string; readonly status: number },
+    seconds: number,
+  ): void;
+  /** A call was answered; `code` is the name of a gRPC status. */
+  rpc(call: { readonly method: string; readonly code: string }, seconds: number): void;
   /**
    * A call was refused for who makes it; `reason` is one of few words, never anything of the call.
    */
@@ -21,4 +66,13 @@ export interface Meter {
   invalidationEvent(action: string, outcome: "applied" | "retried" | "dead"): void;
   /** Seconds from an event's time to its being carried out. */
   invalidationLag(seconds: number): void;
+  /** Entries left the near cache, or the memory backend. */
+  eviction(reason: string, entries: number): void;
+  /** A journaled write came to its end. */
+  journalWrite(outcome: "replayed" | "superseded" | "expired" | "refused"): void;
+  breakerTransition(to: string): void;
+  /** A read joined another one of its key. */
+  stampedeSaved(): void;
+  /** The store reported a change of an entry. */
+  trackingInvalidation(): void;
 }
