@@ -21,12 +21,17 @@ import { createRestApp } from "./http/rest_app.ts";
 import { startRestServer } from "./http/rest_server.ts";
 import { RedisStore } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { type ObserverParts, OperationObserver } from "./telemetry/operation_observer.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
 import { PrometheusMeter } from "./telemetry/prometheus_meter.ts";
 
 /** What a start takes besides the settings; a test may bring its own clock and randomness. */
 export interface AppParts {
   readonly logger: Logger;
+  /** Writes a line for each operation; absent where that is not wanted. */
+  readonly requestLog?: NonNullable<ObserverParts["log"]>;
+  /** How many lines of the log were dropped so far. */
+  readonly droppedLogLines?: () => number;
   readonly version: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -51,10 +56,12 @@ const REDIS_START_WAIT_MS = 1000;
 
 /** Opens the log that the settings ask for, on standard output; close it last. */
 export function openLogger(config: Config): Promise<LogTapeLogger> {
-  const { logLevel, logFormat } = config.telemetry;
+  const { logLevel, logFormat, logRequests, logKeys } = config.telemetry;
   return LogTapeLogger.open({
     level: logLevel,
     format: logFormat,
+    logRequests,
+    hashKeys: logKeys === "hash",
     stream: Deno.stdout.writable,
     colour: Deno.stdout.isTerminal() && !Deno.noColor,
     clock: systemClock,
@@ -86,7 +93,7 @@ async function start(
   const lifecycle = new Lifecycle();
   const meter = new PrometheusMeter();
   const limits: Limits = config.cache;
-  const { store, local } = openStorage(config, ambient);
+  const { store, local, gauges } = openStorage(config, { ...ambient, meter });
   opened.defer(() => store.close());
   const onFailure = meter.authFailure.bind(meter);
   const identity = await openIdentity(config, { ...ambient, onFailure });
@@ -118,8 +125,19 @@ async function start(
     meter,
     writerId: random.uint32(),
   });
+  meter.watch({
+    ...gauges,
+    isDegraded: () => service.health().degraded,
+    droppedLogLines: () => parts.droppedLogLines?.() ?? 0,
+  });
   const shared = {
     service,
+    observer: new OperationObserver({
+      clock,
+      meter,
+      ...(parts.requestLog === undefined ? {} : { log: parts.requestLog }),
+    }),
+    meter,
     verifier: identity.verifier,
     limits,
     lifecycle,

@@ -5,45 +5,107 @@ import { OutageJournal } from "../cache/outage_journal.ts";
 import { Recovery } from "../cache/recovery.ts";
 import type { Config } from "../config.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import type { Logger } from "../core/telemetry.ts";
+import type { ChangeListener } from "../core/coherence.ts";
+import type { Logger, Meter } from "../core/telemetry.ts";
 import { MemoryStore } from "../store/memory_store.ts";
 import { RedisStore, type RedisStoreParts } from "../store/redis_store.ts";
+import type { Gauges } from "../telemetry/prometheus_meter.ts";
 
 /** The store, and what this process keeps beside it where that is on. */
-export function openStorage(
-  config: Config,
-  parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
-): { readonly store: MemoryStore | RedisStore; readonly local: Local | undefined } {
-  const { cache } = config;
-  const { clock, logger } = parts;
-  if (cache.backend === "memory") {
-    const { maxMemoryBytes: maxBytes, tombstoneTtlMs } = cache;
-    return { store: new MemoryStore({ clock, maxBytes, tombstoneTtlMs }), local: undefined };
+export interface Storage {
+  readonly store: MemoryStore | RedisStore;
+  readonly local: Local | undefined;
+  /** What of it is shown in metrics. */
+  readonly gauges: Omit<Gauges, "isDegraded" | "droppedLogLines">;
+}
+
+interface StorageParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly meter: Meter;
+}
+
+/** Opens the storage that the settings ask for; its store is to be closed. */
+export function openStorage(config: Config, parts: StorageParts): Storage {
+  if (config.cache.backend === "memory") return openMemory(config, parts);
+  if (!config.cache.localCacheEnabled) {
+    const store = openRedis(config, parts);
+    return { store, local: undefined, gauges: { ...NONE, breakers: () => store.breakers } };
   }
-  if (!cache.localCacheEnabled) return { store: openRedis(config, parts), local: undefined };
-  const copies: Local["copies"] = new Copies({
-    near: new NearCache({
-      policy: cache.evictionPolicy,
-      maxEntries: cache.localCacheSize,
-      maxBytes: cache.maxMemoryBytes,
-      onEviction: () => {},
-    }),
-    clock,
-    mode: cache.localCacheMode,
-    maxAgeMs: cache.localMaxAgeMs,
+  return openNear(config, parts);
+}
+
+const NONE = {
+  memoryBytes: () => 0,
+  localEntries: () => 0,
+  breakers: () => ({}),
+  journalEntries: () => 0,
+  journalBytes: () => 0,
+  isTracking: () => false,
+};
+
+function openMemory({ cache }: Config, { clock, meter }: StorageParts): Storage {
+  const { maxMemoryBytes: maxBytes, tombstoneTtlMs } = cache;
+  const onEviction = (reason: string): void => meter.eviction(reason, 1);
+  const store = new MemoryStore({ clock, maxBytes, tombstoneTtlMs, onEviction });
+  const gauges = { ...NONE, memoryBytes: () => store.bytes, localEntries: () => store.size };
+  return { store, local: undefined, gauges };
+}
+
+function openNear(config: Config, parts: StorageParts): Storage {
+  const { cache } = config;
+  const { clock, logger, meter } = parts;
+  const near = new NearCache({
+    policy: cache.evictionPolicy,
+    maxEntries: cache.localCacheSize,
+    maxBytes: cache.maxMemoryBytes,
+    onEviction: (reason, copies) => meter.eviction(reason, copies),
   });
-  const store = openRedis(config, { ...parts, listener: copies });
+  const { localCacheMode, localMaxAgeMs: maxAgeMs } = cache;
+  const copies: Local["copies"] = new Copies({ near, clock, mode: localCacheMode, maxAgeMs });
+  const listener: ChangeListener = {
+    changed: (key) => {
+      meter.trackingInvalidation();
+      copies.changed(key);
+    },
+    allChanged: () => {
+      meter.trackingInvalidation();
+      copies.allChanged();
+    },
+  };
+  const store = openRedis(config, { ...parts, listener });
   const journal = new OutageJournal({
     maxEntries: cache.journalMaxEntries,
     maxBytes: cache.journalMaxBytes,
   });
-  const recovery = new Recovery({ store, journal, copies, clock, logger });
-  const acceptsWrites = cache.degradedWrites === "accept";
-  const mode = () => store.tracking === "refused" ? "fallback" : cache.localCacheMode;
-  return { store, local: { copies, journal, recovery, acceptsWrites, mode } };
+  const onReplayed = meter.journalWrite.bind(meter);
+  const recovery = new Recovery({ store, journal, copies, clock, logger, onReplayed });
+  return {
+    store,
+    local: {
+      copies,
+      journal,
+      recovery,
+      acceptsWrites: cache.degradedWrites === "accept",
+      mode: () => store.tracking === "refused" ? "fallback" : localCacheMode,
+      onJoined: () => meter.stampedeSaved(),
+    },
+    gauges: {
+      memoryBytes: () => near.bytes,
+      localEntries: () => near.entries,
+      breakers: () => store.breakers,
+      journalEntries: () => journal.size,
+      journalBytes: () => journal.bytes,
+      isTracking: () => store.tracking === "on",
+    },
+  };
 }
 
-function openRedis(config: Config, parts: RedisStoreParts): RedisStore {
+function openRedis(
+  config: Config,
+  { meter, ...parts }: StorageParts & Pick<RedisStoreParts, "listener">,
+): RedisStore {
   const { tlsEnabled, tlsCaFile, username, password, ...rest } = config.redis;
   const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
   return new RedisStore({
@@ -53,5 +115,5 @@ function openRedis(config: Config, parts: RedisStoreParts): RedisStore {
     ...(tlsEnabled ? { tls: ca } : {}),
     tombstoneTtlMs: config.cache.tombstoneTtlMs,
     breaker: config.breaker,
-  }, parts);
+  }, { ...parts, onBreaker: (to) => meter.breakerTransition(to) });
 }

@@ -84,20 +84,19 @@ export class CacheService {
   }
 
   /** Throws also `entry_invalid` and `decryption_failed`. */
-  get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
-    try {
-      this.#admit(call, { operation: "get", namespace: request.namespace });
-      checkKey(request.key, this.#parts.limits);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#reads.get(request, call);
+  async get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
+    this.#admit(call, { operation: "get", ...request });
+    checkKey(request.key, this.#parts.limits);
+    const result = await this.#reads.get(request, call);
+    call.record.outcome = result.found ? "hit" : "miss";
+    call.record.read(result);
+    return result;
   }
 
   /** Throws also `value_too_large`, `invalid_ttl`, `encryption_unavailable`. */
   async set(request: SetRequest, call: Call): Promise<SetResult> {
     const { limits } = this.#parts;
-    this.#admit(call, { operation: "set", namespace: request.namespace });
+    this.#admit(call, { operation: "set", ...request });
     checkKey(request.key, limits);
     checkValue(request.value, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
@@ -106,7 +105,7 @@ export class CacheService {
   }
 
   async delete(request: KeyRequest, call: Call): Promise<DeleteResult> {
-    this.#admit(call, { operation: "delete", namespace: request.namespace });
+    this.#admit(call, { operation: "delete", ...request });
     checkKey(request.key, this.#parts.limits);
     const entry: Entry = {
       flags: FLAG_TOMBSTONE,
@@ -151,6 +150,7 @@ export class CacheService {
         continue;
       }
       degraded ||= result.degraded;
+      call.record.read(result);
       if (!result.found) {
         missingKeys.push(key);
         continue;
@@ -183,13 +183,11 @@ export class CacheService {
     const failed = outcomes.filter((outcome) => outcome instanceof CacheError);
     const storedCount = outcomes.length - failed.length;
     if (storedCount === 0 && failed[0] !== undefined) throw failed[0];
-    return {
-      success: failed.length === 0,
-      storedCount,
-      degraded: outcomes.some((outcome) =>
-        outcome instanceof CacheError ? isStoreOutage(outcome) : outcome.degraded
-      ),
-    };
+    const degraded = outcomes.some((outcome) =>
+      outcome instanceof CacheError ? isStoreOutage(outcome) : outcome.degraded
+    );
+    call.record.degraded = degraded;
+    return { success: failed.length === 0, storedCount, degraded };
   }
 
   /**
@@ -243,19 +241,23 @@ export class CacheService {
 
   #admit(
     call: Call,
-    wanted: { readonly operation: Operation; readonly namespace: string },
+    wanted: { readonly operation: Operation; readonly namespace: string; readonly key?: string },
   ): void {
-    const fault = namespaceFault(wanted.namespace);
+    const { namespace, operation } = wanted;
+    const { record, principal: { subject } } = call;
+    const fault = namespaceFault(namespace);
     if (fault !== undefined) throw fault;
+    record.namespace = namespace;
+    record.key = wanted.key;
     const { policy, logger, meter } = this.#parts;
     const denial = policy.denial(call.principal, wanted);
     if (denial === undefined) return;
     meter.authFailure("forbidden");
     logger.warn("A call was denied.", {
-      correlation_id: call.correlationId,
-      subject: call.principal.subject,
-      namespace: wanted.namespace,
-      operation: wanted.operation,
+      correlation_id: record.correlationId,
+      subject,
+      namespace,
+      operation,
       reason: denial.message,
     });
     throw denial;
@@ -284,6 +286,7 @@ export class CacheService {
     const [outcome] = await this.#writes.make([write], call);
     if (outcome === undefined) throw new RangeError("A write has no outcome.");
     if (outcome instanceof CacheError) throw outcome;
+    call.record.degraded = outcome.degraded;
     return outcome;
   }
 }

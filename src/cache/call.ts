@@ -1,12 +1,13 @@
 import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
+import type { OperationRecord } from "../core/operation_record.ts";
 import type { Principal } from "../core/principal.ts";
 
 /** What one call brings along besides its request. */
 export interface Call {
   readonly principal: Principal;
-  /** For the log. */
-  readonly correlationId: string;
+  /** Takes what is to be told of it. */
+  readonly record: OperationRecord;
   /** Monotonic milliseconds after which the caller no longer waits. */
   readonly deadlineMs: number;
   /** Aborted when the caller goes away. */

@@ -101,7 +101,7 @@ export class Rewrap {
       throw error;
     }
     const who = {
-      correlation_id: call.correlationId,
+      correlation_id: call.record.correlationId,
       subject: call.principal.subject,
       namespace,
     };

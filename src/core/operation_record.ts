@@ -1,4 +1,3 @@
-import type { ErrorCode } from "./errors.ts";
 import type { Operation } from "./principal.ts";
 import type { Source } from "./store.ts";
 import type { Span } from "./telemetry.ts";
@@ -19,7 +18,8 @@ export class OperationRecord {
   /** Of an operation on one key. It is never logged as it is. */
   key: string | undefined;
   subject: string | undefined;
-  outcome: "ok" | "hit" | "miss" | ErrorCode = "ok";
+  /** "ok", "hit", "miss", or the code of a refusal. */
+  outcome = "ok";
   /** Where the last hit came from. */
   source: Source | undefined;
   degraded = false;

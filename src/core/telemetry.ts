@@ -35,6 +35,8 @@ export interface Arrival {
   readonly correlationId: string;
   /** The caller's `traceparent`. */
   readonly traceparent: string | undefined;
+  /** The caller's `tracestate`. */
+  readonly tracestate?: string | undefined;
 }
 
 /** Turns operations into metrics, log lines and spans; never throws. */

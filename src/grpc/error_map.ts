@@ -44,3 +44,12 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
 export function grpcStatus(code: ErrorCode): number {
   return STATUS_OF[code];
 }
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(GRPC_STATUS).map(([name, status]) => [status, name]),
+);
+
+/** The name of that status. */
+export function grpcStatusName(code: ErrorCode): string {
+  return NAMES.get(STATUS_OF[code]) ?? "UNKNOWN";
+}

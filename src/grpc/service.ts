@@ -8,9 +8,9 @@ import { asCacheError } from "../core/errors.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { type MemoryBudget, overBudget } from "../core/memory_budget.ts";
 import { asksNoCache } from "../core/no_cache.ts";
-import type { Logger } from "../core/telemetry.ts";
+import type { Logger, Observer } from "../core/telemetry.ts";
 import { entriesOf, type Wire } from "./codec.ts";
-import { GRPC_STATUS, grpcStatus } from "./error_map.ts";
+import { GRPC_STATUS, grpcStatus, grpcStatusName } from "./error_map.ts";
 import type { CacheServiceDefinition } from "./generated/cache/v1/CacheService.ts";
 import type { GetResponse__Output } from "./generated/cache/v1/GetResponse.ts";
 import type { BatchGetResponse__Output } from "./generated/cache/v1/BatchGetResponse.ts";
@@ -53,6 +53,7 @@ export interface HandlerParts {
   /** Holds the bytes of a request for as long as it is served. */
   readonly budget: MemoryBudget;
   readonly logger: Logger;
+  readonly observer: Observer;
 }
 
 const NO_VALUE = new Uint8Array(0);
@@ -86,29 +87,50 @@ export function createHandlers(parts: HandlerParts): Handlers {
   };
 }
 
+/** The operation that an rpc is. */
+const OPERATION_OF = {
+  Get: "get",
+  Set: "set",
+  Delete: "delete",
+  BatchGet: "batch_get",
+  BatchSet: "batch_set",
+} as const;
+
 /** A handler that lets in who has a valid token, while there is room, and until the deadline. */
-function authenticated<M extends Method>(method: M, { parts, answer }: {
+function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, answer }: {
   readonly parts: HandlerParts;
   readonly answer: (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>;
 }): Handler<RequestOf<M>, ResponseOf<M>> {
-  const { budget, clock, concurrency, logger, requestTimeoutMs, verifier } = parts;
+  const { budget, clock, concurrency, logger, observer, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
     const { correlationId, requestBytes, signal } = info;
-    if (!concurrency.tryEnter()) throw tooManyOperations();
+    const traceparent = info.metadata("traceparent");
+    const record = observer.begin(OPERATION_OF[method], {
+      api: "grpc",
+      correlationId,
+      traceparent,
+    });
+    let status = "OK";
     let heldBytes = 0;
+    let hasPlace = false;
     try {
+      hasPlace = concurrency.tryEnter();
+      if (!hasPlace) throw tooManyOperations();
       if (!budget.tryReserve(requestBytes)) throw overBudget();
       heldBytes = requestBytes;
       const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
       const verdict = verifier.verify(info.metadata("authorization"));
       const principal = verdict instanceof Promise ? await verdict : verdict;
+      record.subject = principal.subject;
       const noCache = asksNoCache(info.metadata("cache-control"));
-      return await answer(request, { principal, correlationId, deadlineMs, signal, noCache });
+      return await answer(request, { principal, record, deadlineMs, signal, noCache });
     } catch (thrown) {
       const error = asCacheError(thrown);
+      record.outcome = error.code;
+      status = grpcStatusName(error.code);
       if (grpcStatus(error.code) === GRPC_STATUS.INTERNAL) {
         logger.error("A gRPC call failed.", {
-          operation: method,
+          operation: record.operation,
           correlation_id: info.correlationId,
           ...failureFields(error),
         });
@@ -116,7 +138,8 @@ function authenticated<M extends Method>(method: M, { parts, answer }: {
       throw error;
     } finally {
       budget.release(heldBytes);
-      concurrency.leave();
+      if (hasPlace) concurrency.leave();
+      observer.end(record, status);
     }
   };
 }

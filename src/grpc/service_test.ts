@@ -6,8 +6,9 @@ import type { Call } from "../cache/call.ts";
 import { Concurrency } from "../core/concurrency.ts";
 import { CacheError } from "../core/errors.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
-import type { Principal } from "../core/principal.ts";
-import type { LogFields } from "../core/telemetry.ts";
+import { OperationRecord } from "../core/operation_record.ts";
+import type { Operation, Principal } from "../core/principal.ts";
+import type { Arrival, LogFields } from "../core/telemetry.ts";
 import { type CallInfo, createHandlers, type Handlers } from "./service.ts";
 
 const PRINCIPAL: Principal = { subject: "s", namespaces: new Set(["*"]), scopes: new Set() };
@@ -35,12 +36,18 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
     warn: ignore,
     error: (_: string, fields: LogFields = {}): void => void logged.push(fields),
   };
+  const observer = {
+    begin: (operation: Operation, { correlationId }: Arrival) =>
+      new OperationRecord(operation, { correlationId, startedAtMs: 0 }),
+    end: ignore,
+  };
   const handlers = createHandlers({
     service: methods as CacheService,
     verifier,
     clock,
     requestTimeoutMs: 10_000,
     concurrency,
+    observer,
     budget,
     logger,
   });
@@ -150,7 +157,7 @@ Deno.test("an unexpected failure is logged, and says nothing of itself to the ca
     return true;
   });
   const [fields] = logged;
-  assert.equal(fields?.operation, "Get");
+  assert.equal(fields?.operation, "get");
   assert.equal(fields?.correlation_id, "c-1");
   assert.equal(fields?.cause, "TypeError");
   assert.doesNotMatch(JSON.stringify(logged), /the-key/);

@@ -1,77 +1,54 @@
-import type { Verifier } from "../auth/verifier.ts";
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { BatchGetResult, Bytes, Hit, KeyRequest } from "../cache/operations.ts";
-import { type Concurrency, tooManyOperations } from "../core/concurrency.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Limits } from "../core/limits.ts";
-import { asksNoCache } from "../core/no_cache.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TimeoutQueue } from "../core/timeout_queue.ts";
 import { type BodyOptions, withBody } from "./body.ts";
 import { type BodyLimits, bodyLimits } from "./body_limits.ts";
-import {
-  type Answer,
-  type Exchange,
-  type Handler,
-  jsonAnswer,
-  type Methods,
-  methodsOf,
-} from "./exchange.ts";
+import { type Answer, type Exchange, jsonAnswer, methodsOf, type Route } from "./exchange.ts";
 import { parseJsonBody } from "./json_body.ts";
 import { bodyKind, prefersRaw } from "./media_type.ts";
+import { type OperationParts, operationsWith } from "./operation.ts";
 import { missAnswer, overloaded } from "./problem.ts";
-import { type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
+import { CACHE_PATH, type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
 import { batchGetBody, batchSetBody, invalidateBody, setBody } from "./schemas.ts";
 import { writeQuery } from "./write_query.ts";
 
 /** What the cache routes are built from. */
-export interface CacheRouteParts {
+export interface CacheRouteParts extends OperationParts {
   readonly service: CacheService;
-  readonly verifier: Verifier;
   readonly limits: Limits;
-  /** Has a place for each request that is served. */
-  readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   /** Their length is the longest that a body may take to arrive. */
   readonly timeouts: TimeoutQueue;
 }
 
-type CacheHandler = (exchange: Exchange, call: Call) => Promise<Answer>;
-
-/** The handlers of each cache route. */
-export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute, Methods>> {
+/** The cache routes, by what `cacheTarget` tells of a path. */
+export function cacheRoutes(parts: CacheRouteParts): Readonly<Record<CacheRoute, Route>> {
   const handlers = new CacheHandlers(parts);
-  const { concurrency, verifier } = parts;
-  const operation = (handler: CacheHandler): Handler => async (exchange) => {
-    if (!concurrency.tryEnter()) throw tooManyOperations();
-    try {
-      const { correlationId, deadlineMs, request } = exchange;
-      const verdict = verifier.verify(request.headers.get("authorization") ?? undefined);
-      const principal = verdict instanceof Promise ? await verdict : verdict;
-      const noCache = asksNoCache(request.headers.get("cache-control"));
-      return await handler(exchange, { principal, correlationId, deadlineMs, noCache });
-    } finally {
-      // What the client takes of a large answer after this is bounded by the memory budget.
-      concurrency.leave();
-    }
-  };
+  const operation = operationsWith(parts);
+  const route = (path: string, methods: Parameters<typeof methodsOf>[0]): Route => ({
+    template: `${CACHE_PATH}{namespace}/${path}`,
+    methods: methodsOf(methods),
+  });
   const key = {
-    GET: operation((exchange, call) => handlers.get(exchange, call)),
-    PUT: operation((exchange, call) => handlers.put(exchange, call)),
-    DELETE: operation((exchange, call) => handlers.delete(exchange, call)),
+    GET: operation("get", (exchange, call) => handlers.get(exchange, call)),
+    PUT: operation("set", (exchange, call) => handlers.put(exchange, call)),
+    DELETE: operation("delete", (exchange, call) => handlers.delete(exchange, call)),
   };
   return {
-    "key": methodsOf(key),
-    "invalidate": methodsOf({
+    "key": route("{key}", key),
+    "invalidate": route("invalidate", {
       ...key,
-      POST: operation((exchange, call) => handlers.invalidate(exchange, call)),
+      POST: operation("invalidate", (exchange, call) => handlers.invalidate(exchange, call)),
     }),
-    "batch/get": methodsOf({
-      POST: operation((exchange, call) => handlers.batchGet(exchange, call)),
+    "batch/get": route("batch/get", {
+      POST: operation("batch_get", (exchange, call) => handlers.batchGet(exchange, call)),
     }),
-    "batch/set": methodsOf({
-      POST: operation((exchange, call) => handlers.batchSet(exchange, call)),
+    "batch/set": route("batch/set", {
+      POST: operation("batch_set", (exchange, call) => handlers.batchSet(exchange, call)),
     }),
   };
 }

@@ -1,3 +1,4 @@
+import type { OperationRecord } from "../core/operation_record.ts";
 import type { RestRequest } from "./rest_request.ts";
 
 /** One request on its way through the routes. */
@@ -8,6 +9,8 @@ export interface Exchange {
   readonly correlationId: string;
   /** Monotonic milliseconds after which the request is given up. */
   readonly deadlineMs: number;
+  /** Set where the request is an operation on the cache. */
+  record?: OperationRecord;
 }
 
 /** What a handler answers. The headers that every answer has are added later, to this object. */
@@ -40,6 +43,13 @@ type Method = "GET" | "PUT" | "DELETE" | "POST";
 
 /** The handlers of one route by method. */
 export type Methods = ReadonlyMap<string, Handler>;
+
+/** What a request leads to. */
+export interface Route {
+  /** Such as `/api/v1/cache/{namespace}/{key}`. */
+  readonly template: string;
+  readonly methods: Methods;
+}
 
 /** The handlers of one route; GET answers HEAD as well, without a body. */
 export function methodsOf(handlers: Readonly<Partial<Record<Method, Handler>>>): Methods {

@@ -67,6 +67,11 @@ export function problemAnswer(thrown: unknown, correlationId: string): Answer {
   };
 }
 
+/** The code that stands in that answer. */
+export function problemCode(thrown: unknown): ProblemCode {
+  return refusalOf(thrown).code;
+}
+
 /** The members of that answer's body. */
 export function problemOf(thrown: unknown, correlationId: string): Problem {
   const error = refusalOf(thrown);

@@ -4,17 +4,25 @@ import { TrieRouter } from "hono/router/trie-router";
 import type { Clock } from "../core/clock.ts";
 import { correlationId } from "../core/correlation.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
-import type { Logger } from "../core/telemetry.ts";
+import type { Logger, Meter } from "../core/telemetry.ts";
 import { utf8Length } from "../core/key.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
 import { ADMIN_PATH, adminRoutes } from "./admin_routes.ts";
 import { answerStream } from "./answer_stream.ts";
 import { type CacheRouteParts, cacheRoutes } from "./cache_routes.ts";
-import type { Answer, Exchange, Handler, LiveAnswer, Methods, ReadyAnswer } from "./exchange.ts";
+import type {
+  Answer,
+  Exchange,
+  Handler,
+  LiveAnswer,
+  Methods,
+  ReadyAnswer,
+  Route,
+} from "./exchange.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { InFlight } from "./in_flight.ts";
 import { type Metrics, metricsRoute } from "./metrics_route.ts";
-import { HttpError, problemAnswer } from "./problem.ts";
+import { HttpError, problemAnswer, problemCode } from "./problem.ts";
 import { CACHE_PATH, cacheTarget, rawPath } from "./raw_path.ts";
 import type { RestRequest } from "./rest_request.ts";
 import { statusRoutes } from "./status_routes.ts";
@@ -24,6 +32,7 @@ export interface RestAppParts extends Omit<CacheRouteParts, "timeouts"> {
   readonly clock: Clock;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
+  readonly meter: Meter;
   /** From the arrival of a request to the end of waiting for its body and for the store. */
   readonly requestTimeoutMs: number;
   readonly version: string;
@@ -49,12 +58,13 @@ export function createRestApp(parts: RestAppParts): RestApp {
   const timeouts = new TimeoutQueue({ clock: parts.clock, timeoutMs: parts.requestTimeoutMs });
   const inFlight = new InFlight();
   const responder = new Responder({ ...parts, timeouts, inFlight });
-  for (const [path, methods] of Object.entries(statusRoutes(parts))) {
-    router.add("ALL", path, () => methods);
+  for (const [template, methods] of Object.entries(statusRoutes(parts))) {
+    const route = { template, methods };
+    router.add("ALL", template, () => route);
   }
   if (parts.metrics !== undefined) {
-    const methods = metricsRoute(parts.metrics);
-    router.add("ALL", parts.metrics.path, () => methods);
+    const route = { template: parts.metrics.path, methods: metricsRoute(parts.metrics) };
+    router.add("ALL", parts.metrics.path, () => route);
   }
   const cache = cacheRoutes({ ...parts, timeouts });
   // One route for the whole tree: Hono tells no empty segments, and its parameters are decoded.
@@ -66,8 +76,8 @@ export function createRestApp(parts: RestAppParts): RestApp {
   return {
     answer: (request) => {
       const path = rawPath(request.url);
-      const route = router.match("ALL", path)[0][0]?.[0];
-      return responder.respond(request, { path, methods: route?.(path) });
+      const find = router.match("ALL", path)[0][0]?.[0];
+      return responder.respond(request, { path, route: find?.(path) });
     },
     get isIdle(): boolean {
       return inFlight.count === 0;
@@ -77,12 +87,12 @@ export function createRestApp(parts: RestAppParts): RestApp {
   };
 }
 
-/** The methods of a route that a raw path leads to. */
-type Route = (path: string) => Methods | undefined;
+/** The route that a raw path leads to. */
+type FindRoute = (path: string) => Route | undefined;
 
 /** The router that Hono has; the rest of it would cost a web `Request` and `Response` a call. */
-function createRouter(): SmartRouter<Route> {
-  return new SmartRouter<Route>({ routers: [new RegExpRouter(), new TrieRouter()] });
+function createRouter(): SmartRouter<FindRoute> {
+  return new SmartRouter<FindRoute>({ routers: [new RegExpRouter(), new TrieRouter()] });
 }
 
 interface ResponderParts extends RestAppParts {
@@ -93,6 +103,9 @@ interface ResponderParts extends RestAppParts {
 /** The path of the URL is behind the host, which the server takes over as the client wrote it. */
 const NO_HOST = /[/?#\\@\s]/;
 
+/** Methods that have a label of their own. */
+const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]);
+
 const UTF8 = new TextEncoder();
 
 class Responder {
@@ -102,25 +115,27 @@ class Responder {
     this.#parts = parts;
   }
 
-  /** Answers by the handler of the request's method; `methods` is absent for an unknown route. */
+  /** Answers by the handler of the request's method; `route` is absent for an unknown one. */
   async respond(
     request: RestRequest,
-    { path, methods }: { readonly path: string; readonly methods: Methods | undefined },
+    { path, route }: { readonly path: string; readonly route: Route | undefined },
   ): Promise<ReadyAnswer> {
-    const { clock, inFlight, requestTimeoutMs, newCorrelationId } = this.#parts;
+    const { clock, inFlight, meter, observer, requestTimeoutMs, newCorrelationId } = this.#parts;
     inFlight.begin();
+    const arrivedAtMs = clock.monotonicMs();
     const exchange: Exchange = {
       request,
       path,
       correlationId: correlationId(request.headers.get("x-correlation-id"), newCorrelationId),
-      deadlineMs: clock.monotonicMs() + requestTimeoutMs,
+      deadlineMs: arrivedAtMs + requestTimeoutMs,
     };
     let answer: Answer | LiveAnswer;
     try {
       checkHost(request.headers.get("host"));
-      answer = await handlerOf(request.method, methods)(exchange);
+      answer = await handlerOf(request.method, route?.methods)(exchange);
     } catch (error) {
       answer = problemAnswer(error, exchange.correlationId);
+      if (exchange.record !== undefined) exchange.record.outcome = problemCode(error);
       if (answer.status === 500) {
         this.#parts.logger.error("A REST request failed.", {
           correlation_id: exchange.correlationId,
@@ -128,6 +143,13 @@ class Responder {
         });
       }
     }
+    const { status } = answer;
+    if (exchange.record !== undefined) observer.end(exchange.record, status);
+    meter.httpRequest({
+      route: route?.template ?? "none",
+      method: METHODS.has(request.method) ? request.method : "other",
+      status,
+    }, (clock.monotonicMs() - arrivedAtMs) / 1000);
     return this.#ready(answer, exchange);
   }
 

@@ -30,6 +30,7 @@ export class MemoryStore implements Store {
   readonly time: StoreTime;
   readonly #clock: Clock;
   readonly #tombstoneTtlMs: number;
+  readonly #onEviction: (reason: "size" | "expired") => void;
   readonly #entries: LRUCache<string, Entry>;
 
   /** `tombstoneTtlMs` 0 keeps no tombstones. */
@@ -37,10 +38,19 @@ export class MemoryStore implements Store {
     readonly clock: Clock;
     readonly maxBytes: number;
     readonly tombstoneTtlMs: number;
+    /** Told of each entry that had to leave. */
+    readonly onEviction?: (reason: "size" | "expired") => void;
   }) {
+    this.#onEviction = options.onEviction ?? (() => {});
     this.#clock = options.clock;
     this.#tombstoneTtlMs = options.tombstoneTtlMs;
-    this.#entries = new LRUCache({ maxSize: options.maxBytes, sizeCalculation: sizeOf });
+    this.#entries = new LRUCache({
+      maxSize: options.maxBytes,
+      sizeCalculation: sizeOf,
+      dispose: (_entry, _key, reason) => {
+        if (reason === "evict") this.#onEviction("size");
+      },
+    });
     // Counted from the start by the monotonic clock: a wall clock set back or forth in between
     // would end or prolong the life of every entry.
     const startedAtMs = options.clock.wallMs() - options.clock.monotonicMs();
@@ -82,6 +92,16 @@ export class MemoryStore implements Store {
     }
   }
 
+  /** Entries held now, tombstones among them. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What they take, in bytes. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
   status(): "disabled" {
     return "disabled";
   }
@@ -95,6 +115,7 @@ export class MemoryStore implements Store {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.expiresAtMs > this.time.nowMs()) return entry;
     this.#entries.delete(key);
+    this.#onEviction("expired");
     return undefined;
   }
 

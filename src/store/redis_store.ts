@@ -13,7 +13,7 @@ import type {
   WriteOutcome,
 } from "../core/store.ts";
 import type { Logger } from "../core/telemetry.ts";
-import type { Breaker, BreakerSettings } from "./breaker.ts";
+import type { Breaker, BreakerSettings, BreakerState } from "./breaker.ts";
 import { FailureLog } from "./failure_log.ts";
 import { type Answered, GuardedClient } from "./guarded_client.ts";
 import { NodeBreakers } from "./node_breakers.ts";
@@ -47,6 +47,8 @@ export interface RedisStoreParts {
   readonly logger: Logger;
   /** Hears of changes made elsewhere; without one nothing is tracked. */
   readonly listener?: ChangeListener;
+  /** Told of each change of a node's breaker. */
+  readonly onBreaker?: (to: BreakerState) => void;
   /** How connections are opened; a simulation brings its own. */
   readonly opening?: RedisOpening;
 }
@@ -69,6 +71,7 @@ export class RedisStore implements Store {
   readonly #clients: readonly GuardedClient[];
   readonly #heartbeat: RedisHeartbeat;
   readonly #tracking: RedisTracking | undefined;
+  readonly #nodes: NodeBreakers;
 
   constructor(options: RedisStoreOptions, parts: RedisStoreParts) {
     const { clock, logger, random, listener, opening = REAL_OPENING } = parts;
@@ -84,8 +87,13 @@ export class RedisStore implements Store {
       keyPrefix: options.keyPrefix,
       openSubscriber: opening.openSubscriber,
     });
-    const nodes = new NodeBreakers({ settings: options.breaker, clock, logger });
-    const breakerOf = (connection: Redis): Breaker => nodes.of(addressOf(connection));
+    this.#nodes = new NodeBreakers({
+      settings: options.breaker,
+      clock,
+      logger,
+      onTransition: (to) => parts.onBreaker?.(to),
+    });
+    const breakerOf = (connection: Redis): Breaker => this.#nodes.of(addressOf(connection));
     const failures = new FailureLog({ clock, logger });
     const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
     this.#clients = opening.openClients(options, {
@@ -110,6 +118,11 @@ export class RedisStore implements Store {
   /** Whether changes made elsewhere are reported; `off` without a listener or a connection. */
   get tracking(): TrackingStatus {
     return this.#tracking?.status ?? "off";
+  }
+
+  /** How many nodes have a breaker in each state. */
+  get breakers(): Record<BreakerState, number> {
+    return this.#nodes.count();
   }
 
   /** Resolves when a server refuses to report changes; nothing where no listener asks for them. */

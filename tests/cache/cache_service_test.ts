@@ -3,6 +3,7 @@ import { FLAG_ENCRYPTED } from "../../src/core/entry.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS } from "../../src/core/limits.ts";
+import { OperationRecord } from "../../src/core/operation_record.ts";
 import { RAISED_WRITER_BIT } from "../../src/core/stamp.ts";
 import type { ReadResult, Store, StoreWrite, WriteOutcome } from "../../src/core/store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
@@ -276,7 +277,8 @@ Deno.test("a denied call is logged with who asked for what, without the key, and
     namespaces: new Set(["a"]),
     scopes: new Set(["cache:read"]),
   };
-  const call = { ...callWithin(clock), principal, correlationId: "id-1" };
+  const record = new OperationRecord("get", { correlationId: "id-1", startedAtMs: 0 });
+  const call = { ...callWithin(clock), principal, record };
   const batch = service.batchGet({ namespace: "b", keys: ["secret-key"] }, call);
   await assert.rejects(batch, { code: "forbidden" });
   await assert.rejects(service.delete({ namespace: "a", key: "k" }, call), { code: "forbidden" });

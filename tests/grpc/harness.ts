@@ -21,7 +21,7 @@ import { createHandlers } from "../../src/grpc/service.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { systemClock as clock } from "../../src/system.ts";
 import { withoutKeys } from "../harness/envelopes.ts";
-import { silentMeter } from "../harness/silent.ts";
+import { silentMeter, silentObserver } from "../harness/silent.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 /** What a test may choose about the server it talks to. */
@@ -30,7 +30,7 @@ export interface ServerChoices extends Partial<GrpcServerOptions> {
   readonly verifier?: Verifier;
   readonly requestTimeoutMs?: number;
   readonly budgetBytes?: number;
-  readonly maxConcurrent?: number;
+  readonly concurrency?: Concurrency;
 }
 
 /** A server over the memory store, and what it logs and holds. */
@@ -55,7 +55,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
   const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
   const requestTimeoutMs = choices.requestTimeoutMs ?? 10_000;
   const budget = new MemoryBudget(choices.budgetBytes ?? 64 * 1024 * 1024);
-  const concurrency = new Concurrency(choices.maxConcurrent ?? 4096);
+  const concurrency = choices.concurrency ?? new Concurrency(4096);
   const service = new CacheService({
     store: choices.store ?? memoryStore(),
     envelope: withoutKeys,
@@ -74,6 +74,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     clock,
     requestTimeoutMs,
     concurrency,
+    observer: silentObserver,
     budget,
     logger,
   });

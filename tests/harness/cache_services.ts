@@ -10,7 +10,7 @@ import type { Store } from "../../src/core/store.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { withoutKeys } from "./envelopes.ts";
-import { silentLogger, silentMeter } from "./silent.ts";
+import { silentLogger, silentMeter, silentRecord } from "./silent.ts";
 
 /** A cache service over `store`, built as the application builds it. */
 export function createService(
@@ -44,5 +44,5 @@ const principal = new AnonymousVerifier().verify();
 
 /** A call of a caller who may do everything, with `leftMs` to wait. */
 export function callWithin(clock: Clock, leftMs = 10_000): Call {
-  return { principal, correlationId: "test", deadlineMs: clock.monotonicMs() + leftMs };
+  return { principal, record: silentRecord(), deadlineMs: clock.monotonicMs() + leftMs };
 }

@@ -9,11 +9,11 @@ import { Lifecycle } from "../../src/core/lifecycle.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import { MemoryBudget } from "../../src/core/memory_budget.ts";
 import type { Store } from "../../src/core/store.ts";
-import type { LogFields } from "../../src/core/telemetry.ts";
+import type { LogFields, Meter, Observer } from "../../src/core/telemetry.ts";
 import { createRestApp, type RestApp } from "../../src/http/rest_app.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { withoutKeys } from "../harness/envelopes.ts";
-import { silentLogger, silentMeter } from "../harness/silent.ts";
+import { silentLogger, silentMeter, silentObserver } from "../harness/silent.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -39,7 +39,9 @@ export function restFixture(options: {
   readonly limits?: Partial<Limits>;
   readonly verifier?: Verifier;
   readonly budgetBytes?: number;
-  readonly maxConcurrent?: number;
+  readonly concurrency?: Concurrency;
+  readonly observer?: Observer;
+  readonly meter?: Meter;
   /** What differs from the embedded store. */
   readonly store?: Partial<Store>;
   readonly envelope?: Envelope;
@@ -63,7 +65,7 @@ export function restFixture(options: {
     writerId: 7,
   });
   const budget = new MemoryBudget(options.budgetBytes ?? 1 << 26);
-  const concurrency = new Concurrency(options.maxConcurrent ?? 4096);
+  const concurrency = options.concurrency ?? new Concurrency(4096);
   const errors: RestFixture["errors"] = [];
   const ignore = (): void => {};
   const app = createRestApp({
@@ -73,6 +75,8 @@ export function restFixture(options: {
     lifecycle,
     clock,
     concurrency,
+    observer: options.observer ?? silentObserver,
+    meter: options.meter ?? silentMeter,
     budget,
     logger: {
       debug: ignore,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Verifier } from "../../src/auth/verifier.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import { MarkedEnvelope } from "../harness/marked_envelope.ts";
+import { silentRecord } from "../harness/silent.ts";
 import { type RestFixture, restFixture } from "./rest_fixture.ts";
 
 const PATH = "/api/v1/admin/rewrap/ns";
@@ -39,7 +40,7 @@ async function fixture(
   const keys = Array.from({ length: count }, (_, i) => [`k${i}`, Uint8Array.of(1)] as const);
   await rest.service.batchSet({ namespace: "ns", entries: new Map(keys), encrypt: true }, {
     principal: { subject: "s", namespaces: new Set("*"), scopes: new Set(["cache:write"]) },
-    correlationId: "c",
+    record: silentRecord(),
     deadlineMs: Infinity,
   });
   envelope.keys.unshift(2);

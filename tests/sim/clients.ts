@@ -3,6 +3,7 @@ import type { Hit, Miss } from "../../src/cache/operations.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import { storeKey } from "../../src/core/key.ts";
 import { AnonymousVerifier } from "../../src/auth/anonymous_verifier.ts";
+import { silentRecord } from "../harness/silent.ts";
 import { at } from "./dice.ts";
 import { describe, type History, type ReadRecord, type WriteRecord } from "./history.ts";
 import type { Replica } from "./replica.ts";
@@ -34,7 +35,7 @@ export class Clients {
     replica.process.run(() => {
       const call: Call = {
         principal,
-        correlationId: "",
+        record: silentRecord(),
         deadlineMs: replica.process.monotonicMs() + planned.leftMs,
         noCache: planned.noCache,
         ...this.#cancellation(planned, replica),
