@@ -1,6 +1,7 @@
 import { CacheError } from "../core/errors.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TimeoutQueue } from "../core/timeout_queue.ts";
+import { GrowingBuffer } from "./growing_buffer.ts";
 import { HttpError, overloaded } from "./problem.ts";
 import type { RequestHeaders, RestRequest } from "./rest_request.ts";
 
@@ -69,30 +70,18 @@ async function readChunks(
   reader: ReadableStreamDefaultReader<Bytes>,
   held: Reservation,
 ): Promise<Bytes> {
-  const chunks: Bytes[] = [];
+  const body = new GrowingBuffer();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return concatenate(chunks, held.bytes);
+    if (done) return body.take();
     try {
       held.add(value.length);
     } catch (error) {
       reader.cancel().catch(() => {});
       throw error;
     }
-    chunks.push(value);
+    body.add(value);
   }
-}
-
-function concatenate(chunks: readonly Bytes[], totalBytes: number): Bytes {
-  const [first] = chunks;
-  if (chunks.length === 1 && first !== undefined) return first;
-  const body = new Uint8Array(totalBytes);
-  let offset = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return body;
 }
 
 /** The declared length; nothing where it is missing or no number. */
@@ -113,10 +102,6 @@ class Reservation {
 
   constructor(options: BodyOptions) {
     this.#options = options;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** Throws where `bytes` more would be too many for one body. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { GrowingBuffer } from "./growing_buffer.ts";
 import type { RequestHeaders, RestRequest } from "./rest_request.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -50,10 +51,10 @@ export class NodeRequest implements RestRequest {
   bytes(): Promise<Bytes> {
     this.#onRead();
     return new Promise((resolve, reject) => {
-      const chunks: Bytes[] = [];
+      const body = new GrowingBuffer();
       listen(this.#incoming, {
-        onChunk: (chunk) => void chunks.push(chunk),
-        onEnd: () => resolve(joined(chunks)),
+        onChunk: (chunk) => body.add(chunk),
+        onEnd: () => resolve(body.take()),
         onFailure: reject,
       });
     });
@@ -69,25 +70,12 @@ function listen(
     readonly onFailure: (error: Error) => void;
   },
 ): void {
-  // A copy: the buffer belongs to a larger one, which a stored value would hold.
-  incoming.on("data", (chunk: Uint8Array) => onChunk(new Uint8Array(chunk)));
+  incoming.on("data", onChunk);
   incoming.on("end", onEnd);
   incoming.on("error", onFailure);
   incoming.on("close", () => {
     if (!incoming.readableEnded) onFailure(new Error("The client went away."));
   });
-}
-
-function joined(chunks: readonly Bytes[]): Bytes {
-  const [first] = chunks;
-  if (chunks.length === 1 && first !== undefined) return first;
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
 }
 
 /** A target that came with bytes beyond ASCII, which are read as Latin-1 characters. */
