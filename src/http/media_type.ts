@@ -20,6 +20,10 @@ export function bodyKind(headers: RequestHeaders, accepted: readonly BodyKind[])
   if (coding !== null && coding.toLowerCase() !== "identity") {
     throw unsupported("The body must come without a content encoding.");
   }
+  const transfer = headers.get("transfer-encoding");
+  if (transfer !== null && transfer.toLowerCase() !== "chunked") {
+    throw unsupported("The body must come without a transfer coding but `chunked`.");
+  }
   return kind;
 }
 

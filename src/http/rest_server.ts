@@ -60,6 +60,12 @@ const QUIET_MS = 100;
  * the client may find its connection reset before it has read the answer.
  */
 const LINGER_MS = 1000;
+/** Requests that a client may send ahead of their answers. */
+const MAX_PIPELINED = 64;
+/** The share of the places from which on idle connections are closed. */
+const CROWDED = 0.97;
+const CLEAR_EVERY_MS = 100;
+const WARN_EVERY_MS = 60_000;
 /** How often connections are looked through for those beyond their time. */
 const CHECK_EVERY_MS = 1000;
 
@@ -81,8 +87,11 @@ class ListeningServer implements RestServer {
   readonly #app: RestApp;
   readonly #options: RestServerOptions;
   readonly #server: http.Server;
-  /** Of the last request on each connection. */
-  readonly #last = new WeakMap<net.Socket, http.ServerResponse>();
+  /** The answer to the last request of each connection, and how many wait for their turn. */
+  readonly #queues = new WeakMap<net.Socket, { last: http.ServerResponse; waiting: number }>();
+  #connections = 0;
+  #clearedAtMs = -Infinity;
+  #warnedAtMs = -Infinity;
   #port = 0;
   #watch: ListenerWatch | undefined;
   #closed: Promise<void> | undefined;
@@ -95,6 +104,11 @@ class ListeningServer implements RestServer {
     this.#server.on("request", (incoming, response) => this.#take(incoming, response));
     this.#server.on("checkContinue", (incoming, response) => {
       this.#take(incoming, response, { awaitsContinue: true });
+    });
+    // Otherwise it would be refused with an answer that is not ours (RFC 9110, section 10.1.1).
+    this.#server.on("checkExpectation", (incoming, response) => this.#take(incoming, response));
+    this.#server.on(options.tls === undefined ? "connection" : "secureConnection", (socket) => {
+      this.#connected(socket);
     });
     // Without a listener an error would end the process; the watch sees what comes of it.
     this.#server.on("error", () => {});
@@ -167,6 +181,7 @@ class ListeningServer implements RestServer {
   /**
    * Pipelined requests are answered one after the other, as a client may rely on: a GET after a PUT
    * sees it. After an answer that ends the connection none is begun (RFC 9112, section 9.3.2, 9.6).
+   * They cannot be kept from coming, so a client that sends too many ahead is cut off.
    */
   #take(
     incoming: http.IncomingMessage,
@@ -174,17 +189,39 @@ class ListeningServer implements RestServer {
     options?: { readonly awaitsContinue: boolean },
   ): void {
     const { socket } = incoming;
-    const last = this.#last.get(socket);
-    this.#last.set(socket, response);
-    if (last === undefined || last.writableFinished) {
+    const queue = this.#queues.get(socket);
+    if (queue === undefined || queue.last.writableFinished) {
+      this.#queues.set(socket, { last: response, waiting: 0 });
       return this.#answer(incoming, response, options);
     }
-    socket.pause();
+    if (queue.waiting === MAX_PIPELINED) return void socket.destroy();
+    queue.waiting++;
+    const { last } = queue;
+    queue.last = response;
     last.once("close", () => {
-      if (socket.destroyed || socket.writableEnded) return;
-      socket.resume();
-      this.#answer(incoming, response, options);
+      queue.waiting--;
+      if (!socket.destroyed && !socket.writableEnded) this.#answer(incoming, response, options);
     });
+  }
+
+  /** Where nearly all places are taken, those who only hold one make room: probes must come through. */
+  #connected(socket: net.Socket): void {
+    const { clock, logger } = this.#options;
+    this.#connections++;
+    socket.once("close", () => this.#connections--);
+    const { maxConnections } = this.#server;
+    if (this.#connections < CROWDED * maxConnections) return;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#clearedAtMs + CLEAR_EVERY_MS) return;
+    if (nowMs > this.#warnedAtMs + WARN_EVERY_MS) {
+      this.#warnedAtMs = nowMs;
+      logger.warn("REST has nearly as many connections as it may; idle ones are closed", {
+        connections: this.#connections,
+        most: maxConnections,
+      });
+    }
+    this.#clearedAtMs = nowMs;
+    this.#server.closeIdleConnections();
   }
 
   #answer(
