@@ -9,6 +9,8 @@ export const MAX_NAMESPACES = 1000;
 export const MAX_SUBJECT_LENGTH = 256;
 
 /** How far the issuer's clock may be ahead, for `nbf` and `iat`; `exp` has no leeway. */
+/** The last second that a date of JavaScript can tell. */
+const LATEST_SECONDS = 8.64e12;
 const LEEWAY_SECONDS = 30;
 
 const KNOWN_SCOPES: ReadonlySet<string> = new Set(["cache:read", "cache:write", "cache:admin"]);
@@ -81,8 +83,9 @@ function checkIssuer({ iss, aud }: Members, { issuer, audience }: Expected): voi
 /** Seconds since the Unix epoch, with fractions. */
 function numericDate(claims: Members, name: string): number | undefined {
   const value = claims[name];
-  if (value === undefined || typeof value === "number" && Number.isFinite(value)) return value;
-  throw new TokenRefusal("claims", `The token's ${name} claim is not a finite number.`);
+  if (value === undefined) return value;
+  if (typeof value === "number" && Math.abs(value) <= LATEST_SECONDS) return value;
+  throw new TokenRefusal("claims", `The token's ${name} claim is not a number of seconds.`);
 }
 
 function subjectOf({ sub }: Members): string {

@@ -11,6 +11,8 @@ import { KeysUnavailable, TokenRefusal } from "./token_refusal.ts";
 const REFRESH_MS = 10 * 60_000;
 /** From the start of one attempt to the start of the next, whatever came of it. */
 const MIN_ATTEMPT_GAP_MS = 30_000;
+/** Tokens that may wait for an attempt; the others are judged by the keys that are there. */
+const MAX_WAITING = 1000;
 /** The most members of a set. */
 const MAX_KEYS = 100;
 
@@ -40,6 +42,7 @@ export class JwksKeys implements SigningKeys {
   #attemptedAtMs = -Infinity;
   /** The attempt that is under way; never rejects. */
   #attempt: Promise<void> | undefined;
+  #waiting = 0;
   #isFailing = false;
   #timer: Timer | undefined;
 
@@ -56,7 +59,10 @@ export class JwksKeys implements SigningKeys {
   async find(header: TokenHeader): Promise<CryptoKey> {
     const known = await this.#keys?.find(header);
     if (known !== undefined) return known;
-    await this.look();
+    if (this.#waiting < MAX_WAITING) {
+      this.#waiting++;
+      await this.look().finally(() => this.#waiting--);
+    }
     if (this.#keys === undefined) throw new KeysUnavailable(this.#retryAfterSeconds());
     const found = await this.#keys.find(header);
     if (found !== undefined) return found;

@@ -107,6 +107,8 @@ Deno.test("ten thousand unknown keys make one attempt in 30 s, up or down", asyn
     const flood = (): Promise<string[]> =>
       Promise.all(Array.from({ length: 10_000 }, (_, index) => rig.look(`k${index}`)));
     const verdict = loaded ? "unknown_key" : "keys_unavailable";
+    // The first load is under way: a thousand wait for it, and the others are told to come again.
+    assert.equal((await flood()).filter((each) => each === verdict).length, loaded ? 1000 : 10_000);
     for (let attempts = 1; attempts <= 3; attempts++) {
       assert.deepEqual(new Set(await flood()), new Set([verdict]));
       assert.deepEqual(new Set(await flood()), new Set([verdict]));

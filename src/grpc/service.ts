@@ -114,14 +114,15 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
     let heldBytes = 0;
     let hasPlace = false;
     try {
-      hasPlace = concurrency.tryEnter();
-      if (!hasPlace) throw tooManyOperations();
+      const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
       if (!budget.tryReserve(requestBytes)) throw overBudget();
       heldBytes = requestBytes;
-      const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
+      // Before a place is taken: a verdict may have to wait for a key set from elsewhere.
       const verdict = verifier.verify(info.metadata("authorization"));
       const principal = verdict instanceof Promise ? await verdict : verdict;
       record.subject = principal.subject;
+      hasPlace = concurrency.tryEnter();
+      if (!hasPlace) throw tooManyOperations();
       const noCache = asksNoCache(info.metadata("cache-control"));
       return await answer(request, { principal, record, deadlineMs, signal, noCache });
     } catch (thrown) {

@@ -128,23 +128,33 @@ Deno.test("the bytes of a request are held until it is answered, also by an erro
   assert.equal(budget.usedBytes, 0);
 });
 
-Deno.test("a call has its place from before its token is checked until it is answered", async () => {
-  const verdicts: ((principal: Principal) => void)[] = [];
+Deno.test("a call has its place from when its token is known until it is answered", async () => {
+  const answers: ((error: CacheError) => void)[] = [];
   const failure = new CacheError("invalid_key", "The key is empty.");
-  const { handlers, concurrency } = rig({ get: () => Promise.reject(failure) }, {
-    verify: () => new Promise((resolve) => verdicts.push(resolve)),
-  });
+  const get = (): Promise<never> => new Promise((_, reject) => answers.push(reject));
+  const { handlers, concurrency } = rig({ get });
   const calls = [handlers.Get(GET, info()), handlers.Get(GET, info())];
   await assert.rejects(handlers.Get(GET, info()), {
     code: "overloaded",
     message: "The service serves as many operations at once as it may.",
     retryAfterSeconds: 1,
   });
-  assert.equal(verdicts.length, 2);
   assert.equal(concurrency.count, 2);
-  for (const resolve of verdicts) resolve(PRINCIPAL);
+  for (const reject of answers) reject(failure);
   for (const call of calls) await assert.rejects(call, failure);
   await assert.rejects(handlers.Get(GET, info({ requestBytes: 1_001 })), { code: "overloaded" });
+  assert.equal(concurrency.count, 0);
+});
+
+Deno.test("calls whose token waits for a key set take no place", async () => {
+  const verdicts: ((principal: Principal) => void)[] = [];
+  const { handlers, concurrency } = rig({ get: () => Promise.resolve(MISS) }, {
+    verify: () => new Promise((resolve) => verdicts.push(resolve)),
+  });
+  const calls = Array.from({ length: 3 }, () => handlers.Get(GET, info()));
+  assert.equal(concurrency.count, 0);
+  for (const resolve of verdicts) resolve(PRINCIPAL);
+  await Promise.allSettled(calls);
   assert.equal(concurrency.count, 0);
 });
 

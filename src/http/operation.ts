@@ -30,11 +30,12 @@ export function operationsWith({ verifier, concurrency, observer }: OperationPar
     const traceparent = headers.get("traceparent") ?? undefined;
     const record = observer.begin(operation, { api: "rest", correlationId, traceparent });
     exchange.record = record;
+    // Before a place is taken: a verdict may have to wait for a key set from elsewhere.
+    const verdict = verifier.verify(headers.get("authorization") ?? undefined);
+    const principal = verdict instanceof Promise ? await verdict : verdict;
+    record.subject = principal.subject;
     if (!concurrency.tryEnter()) throw tooManyOperations();
     try {
-      const verdict = verifier.verify(headers.get("authorization") ?? undefined);
-      const principal = verdict instanceof Promise ? await verdict : verdict;
-      record.subject = principal.subject;
       const noCache = asksNoCache(headers.get("cache-control"));
       return await handler(exchange, { principal, record, deadlineMs, noCache });
     } finally {
