@@ -1,5 +1,5 @@
 import { Unparsable } from "./config/parsers.ts";
-import { quote, redactUserinfo } from "./config/redact.ts";
+import { quote, redactUrl } from "./config/redact.ts";
 import { DOUBTS, type Machine, type Relation, REQUIREMENTS } from "./config/relations.ts";
 import type { Setting, ValuesOf } from "./config/setting.ts";
 import { type Config, KNOWN_NAMES, SETTINGS } from "./config/settings.ts";
@@ -110,7 +110,7 @@ class SettingsReader {
         if (kind.file) this.#readFile(name, { path: text, owner: name });
         return value;
       }
-      const got = kind.secret ? "" : `; got ${quote(redactUserinfo(text))}`;
+      const got = kind.secret ? "" : `; got ${quote(redactUrl(text))}`;
       this.#fault(name, `${name} must be ${value.expected}${got}`);
     }
     // Text of a fallback belongs to another standard: it either fits or does not count.

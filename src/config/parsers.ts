@@ -3,7 +3,7 @@ import { hostPort } from "../core/host_port.ts";
 import { namespaceFault, utf8Length } from "../core/key.ts";
 import { MAX_TTL_SECONDS } from "../core/limits.ts";
 import { Secret } from "../core/secret.ts";
-import { redactUserinfo } from "./redact.ts";
+import { redactUrl } from "./redact.ts";
 
 /** Says what a text should have been, and never holds the text: it may be a secret. */
 export class Unparsable {
@@ -177,7 +177,7 @@ export const httpUrl: Kind<string> = {
     }
     return new Unparsable("an http or https URL without user and password");
   },
-  print: redactUserinfo,
+  print: redactUrl,
 };
 
 /** URLs of RabbitMQ or addresses of Kafka. A URL may hold its password, so the text is a secret. */
@@ -192,7 +192,7 @@ export const brokerUrls: Kind<readonly string[]> = {
     }
     return new Unparsable("amqp:// or amqps:// URLs or host:port addresses, with commas");
   },
-  print: (urls) => urls.map(redactUserinfo).join(","),
+  print: (urls) => urls.map(redactUrl).join(","),
 };
 
 /** A namespace that entries may have, or `*` for all of them. */

@@ -1,13 +1,14 @@
 /**
- * Replaces the password in the `user:password@` of a URL. A user without password may be a token
- * and is replaced as well.
+ * Replaces what may be secret of a URL: the password in its `user:password@`, a user without one,
+ * which may be a token, and its query.
  */
-export function redactUserinfo(url: string): string {
+export function redactUrl(url: string): string {
   // Up to the last @: a password that should have been percent-encoded must not show in part.
-  return url.replace(
+  const shown = url.replace(
     /^(\w[\w+.-]*:\/\/)?([^:@]*:)?.*@/s,
     (_match, scheme: string = "", user: string = "") => `${scheme}${user}[redacted]@`,
   );
+  return shown.replace(/\?.+$/s, "?[redacted]");
 }
 
 /** A text on one line between quotation marks, cut short. */

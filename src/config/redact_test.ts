@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { quote, redactUserinfo } from "./redact.ts";
+import { quote, redactUrl } from "./redact.ts";
 
-Deno.test("redactUserinfo hides passwords and lone users, and nothing else", () => {
+Deno.test("redactUrl hides passwords, lone users and queries, and nothing else", () => {
   const cases: [string, string][] = [
     ["amqp://rabbit:5672/vhost", "amqp://rabbit:5672/vhost"],
     ["amqp://user:pass@rabbit:5672", "amqp://user:[redacted]@rabbit:5672"],
@@ -9,9 +9,11 @@ Deno.test("redactUserinfo hides passwords and lone users, and nothing else", () 
     ["amqp://:pass@rabbit", "amqp://:[redacted]@rabbit"],
     ["https://token@host/path", "https://[redacted]@host/path"],
     ["user:pass\n@host:6379", "user:[redacted]@host:6379"],
+    ["https://host/keys?api_key=x&y=@z", "https://[redacted]@z"],
+    ["https://host/keys?api_key=x", "https://host/keys?[redacted]"],
     ["kafka-1:9092", "kafka-1:9092"],
   ];
-  for (const [url, expected] of cases) assert.equal(redactUserinfo(url), expected);
+  for (const [url, expected] of cases) assert.equal(redactUrl(url), expected);
 });
 
 Deno.test("quote gives one line of bounded length", () => {

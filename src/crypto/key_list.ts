@@ -6,17 +6,18 @@ export const MAX_KEY_LIST_BYTES = 64 * 1024;
 const MAX_KEYS = 64;
 
 /**
- * Reads 1 to 64 keys that stand between commas or on lines of their own, the one that seals first.
+ * Reads 1 to 64 keys that stand between commas, with any white space around them, the one that seals
+ * first.
  * Returns what is wrong instead, in words that tell nothing of the text.
  *
- * A comma with no key after it is wrong: a list that was cut short must not pass for one whose other
- * keys were removed.
+ * Lines do not divide, and a comma with no key after it is wrong: a list that was cut short must not
+ * pass for one whose other keys were removed.
  */
 export function parseKeyList(text: string): readonly Secret[] | Error {
   if (text.length > MAX_KEY_LIST_BYTES) {
     return new Error(`A list of keys has at most ${MAX_KEY_LIST_BYTES} bytes; this one has more.`);
   }
-  const items = text.split(",").flatMap((part) => part.trim().split(/\n\s*/));
+  const items = text.split(",");
   if (items.length > MAX_KEYS) {
     return new Error(`A list of keys has at most ${MAX_KEYS} keys; this one has ${items.length}.`);
   }

@@ -49,7 +49,7 @@ export async function fileKeys(
     onFailure: (error) =>
       logger.warn("the file of encryption keys cannot be used; the keys stay as they were", {
         path,
-        error,
+        reason: error instanceof Error ? error.message : undefined,
       }),
     clock,
     everyMs: POLL_MS,

@@ -79,7 +79,7 @@ Deno.test("a changed file is taken within five seconds", async () => {
 
 Deno.test("a look takes a changed file at once, and a removed key is told once", async () => {
   await using given = await rig(`${A}\n`);
-  await given.write(`${B}\n${A}\n`);
+  await given.write(`${B},\n${A}\n`);
   await given.source.look();
   assert.equal(await inUse(given.source), "B seals, A,B open");
   await given.write(B);
