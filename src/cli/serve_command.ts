@@ -1,15 +1,19 @@
-import { type App, openLogger, startApp } from "../app.ts";
+import { type App, type AppParts, openLogger, startApp } from "../app.ts";
 import { type Config, ConfigFaults, describeConfig } from "../config.ts";
 import { BindError } from "../core/bind_error.ts";
+import { CacheError } from "../core/errors.ts";
 import { hostPort } from "../core/host_port.ts";
-import type { Logger } from "../core/telemetry.ts";
 import { DEV_DEFAULTS, devHints } from "./dev.ts";
 import { EXIT } from "./exit_code.ts";
 import { faultMessage, loadConfig } from "./load_config.ts";
 import { complain, print } from "./terminal.ts";
+import { uncaught } from "./uncaught.ts";
 import { VERSION } from "./version.ts";
 
-/** Serves until a signal ends it; SIGHUP makes it look at its key files at once. */
+/**
+ * Serves until a signal ends it; SIGHUP makes it look at its key files at once, SIGUSR2 changes the
+ * log level to debug and back.
+ */
 export function runServe(): Promise<number> {
   let app: App | undefined;
   // From the beginning, because by default the signal ends the process. Development leaves it at
@@ -43,8 +47,25 @@ async function serve(
   const logger = await openLogger(config);
   for (const warning of warnings) logger.warn(warning);
   if (!config.auth.enabled) logger.warn("identity is off: every caller may do everything");
+  // By default the signal would end the process. SIGUSR1 opens the inspector of V8.
+  Deno.addSignalListener("SIGUSR2", () => {
+    logger.level = logger.level === "debug" ? config.telemetry.logLevel : "debug";
+  });
   try {
-    return await run(config, { logger, onStarted });
+    const requestLog = logger.requests;
+    const droppedLogLines = (): number => logger.dropped;
+    return await Promise.race([
+      run(config, { logger, requestLog, droppedLogLines, onStarted }),
+      uncaught(),
+    ]);
+  } catch (error) {
+    // Not to standard error: where nobody reads, writing there would keep the process from ending.
+    logger.error("ended by an error that nobody handled", {
+      error,
+      // Of such an error the log tells only the code elsewhere.
+      ...(error instanceof CacheError ? { stack: error.stack } : {}),
+    });
+    return EXIT.failed;
   } finally {
     await logger.close();
   }
@@ -52,15 +73,15 @@ async function serve(
 
 async function run(
   config: Config,
-  { logger, onStarted }: {
-    readonly logger: Logger;
+  { onStarted, ...parts }: Omit<AppParts, "version"> & {
     readonly onStarted: (config: Config, app: App) => void;
   },
 ): Promise<number> {
+  const { logger } = parts;
   const signals = new StopSignals();
   let app: App;
   try {
-    app = await startApp(config, { logger, version: VERSION });
+    app = await startApp(config, { ...parts, version: VERSION });
   } catch (error) {
     signals.close();
     if (error instanceof Deno.errors.AddrInUse) {

@@ -39,9 +39,9 @@ export function prettyLine(colour: boolean): TextFormatter {
 }
 
 function shown(record: LogRecord): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(record.properties).map(([name, value]) => [name, describe(value)]),
-  );
+  const members: Record<string, unknown> = {};
+  for (const name in record.properties) members[name] = describe(record.properties[name]);
+  return members;
 }
 
 /** Errors have no enumerable members: without this a logged error would be `{}`. */
@@ -55,6 +55,8 @@ function describe(value: unknown): unknown {
   };
 }
 
+/** What a caller sent may hold line ends and a terminal's control characters. */
 function asText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  const isPlain = typeof value === "string" && /^[^\p{C}\s"]+$/u.test(value);
+  return isPlain ? value : JSON.stringify(value) ?? "";
 }

@@ -44,24 +44,32 @@ export function freePorts(): { SERVER_HTTP_PORT: string; SERVER_GRPC_PORT: strin
 /** One line of the service's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+export interface StartOptions {
+  readonly task?: "start" | "dev";
+  /** The file or pipe that takes its standard output instead of what `output()` reads. */
+  readonly stdout?: string;
+  /** A module that runs in it first; not for a binary. */
+  readonly preload?: string;
+}
+
 /** The program as a user starts it: the task of deno.json, or what CACHE_SERVICE_BINARY names. */
 export class ServiceProcess implements AsyncDisposable {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly #process: ServerProcess;
 
-  private constructor(task: "start" | "dev", settings: Settings) {
+  private constructor(settings: Settings, { task = "start", stdout, preload }: StartOptions) {
     this.httpPort = Number(settings.SERVER_HTTP_PORT);
     this.grpcPort = Number(settings.SERVER_GRPC_PORT);
-    this.#process = new ServerProcess("env", { args: inCleanEnv(taskCommand(task), settings) });
+    const command = taskCommand(task, preload === undefined ? [] : [`--preload=${preload}`]);
+    const redirect = stdout === undefined ? [] : ["sh", "-c", 'exec "$@" >"$0"', stdout];
+    const args = inCleanEnv([...redirect, ...command], settings);
+    this.#process = new ServerProcess("env", { args });
   }
 
   /** Starts it and waits until it is ready; `settings` name both ports. */
-  static async start(
-    settings: Settings,
-    { task = "start" }: { readonly task?: "start" | "dev" } = {},
-  ): Promise<ServiceProcess> {
-    const service = new ServiceProcess(task, settings);
+  static async start(settings: Settings, options: StartOptions = {}): Promise<ServiceProcess> {
+    const service = new ServiceProcess(settings, options);
     await service.#process.whenReady(async () => await service.readyStatus() === 200, {
       deadlineMs: READY_DEADLINE_MS,
     });
@@ -160,13 +168,17 @@ function command(args: readonly string[]): string[] {
   return [...taskCommand("start").slice(0, -1), ...args];
 }
 
-function taskCommand(task: "start" | "dev"): string[] {
+/** With `options` for Deno, which a binary does not take. */
+function taskCommand(task: "start" | "dev", options: readonly string[] = []): string[] {
   const binary = Deno.env.get("CACHE_SERVICE_BINARY");
   if (binary !== undefined) return [binary, task === "dev" ? "dev" : "serve"];
   const { tasks } = JSON.parse(Deno.readTextFileSync(DENO_JSON));
   const words: string[] = tasks[task].split(" ");
-  const paths: Record<string, string> = { "deno": Deno.execPath(), "main.ts": MAIN };
-  return words.map((word) => paths[word] ?? word);
+  const parts: Record<string, readonly string[]> = {
+    "deno": [Deno.execPath()],
+    "main.ts": [...options, MAIN],
+  };
+  return words.flatMap((word) => parts[word] ?? word);
 }
 
 /** Arguments for `env`: the command with `settings`, and with no setting of the test runner. */
