@@ -9,7 +9,7 @@ import type { Limits } from "../core/limits.ts";
 import type { Operation, Policy } from "../core/principal.ts";
 import { formatStamp, HybridClock } from "../core/stamp.ts";
 import type { Store } from "../core/store.ts";
-import type { Logger, Meter } from "../core/telemetry.ts";
+import type { Logger, Meter, Span } from "../core/telemetry.ts";
 import { type Call, startWithinDeadline } from "./call.ts";
 import { eventKeys } from "./event_keys.ts";
 import type { Local } from "./local.ts";
@@ -37,6 +37,7 @@ import {
   checkKey,
   checkValue,
 } from "./validation.ts";
+import { PUBLISH, SEAL, traced } from "./traced.ts";
 import { type Acknowledged, type Write, Writes } from "./writes.ts";
 
 /** What the service is built from. */
@@ -100,7 +101,8 @@ export class CacheService {
     checkKey(request.key, limits);
     checkValue(request.value, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
-    const { stamp, degraded } = await this.#write(await this.#sealed(request, ttlSeconds), call);
+    const write = await this.#sealed(request, { ttlSeconds, span: call.record.span });
+    const { stamp, degraded } = await this.#write(write, call);
     return { degraded, version: formatStamp(stamp) };
   }
 
@@ -125,6 +127,7 @@ export class CacheService {
     this.#admit(call, { operation: "batch_get", namespace });
     checkBatchKeys(request.keys, limits);
     const keys = [...new Set(request.keys)];
+    const lookup = this.#reads.beginLookup(call);
     const results: (Hit | Miss | CacheError | undefined)[] = await Promise.all(
       keys.map((key) => {
         const local = this.#reads.local({ namespace, key }, call);
@@ -132,6 +135,8 @@ export class CacheService {
       }),
     );
     const asked = keys.filter((_, i) => results[i] === undefined);
+    lookup?.set({ "cache.hit": asked.length === 0 });
+    lookup?.end();
     const maxBytes = limits.maxBatchBytes;
     const answers = asked.length === 0
       ? []
@@ -173,12 +178,13 @@ export class CacheService {
     checkBatchEntries(entries, limits);
     const ttlSeconds = checkedTtl(request.ttlSeconds, limits);
     const encrypt = request.encrypt ?? false;
-    const writes = await Promise.all(
-      Array.from(
+    const seal = (): Promise<Write[]> =>
+      Promise.all(Array.from(
         entries,
-        ([key, value]) => this.#sealed({ namespace, key, value, encrypt }, ttlSeconds),
-      ),
-    );
+        ([key, value]) => this.#sealed({ namespace, key, value, encrypt }, { ttlSeconds }),
+      ));
+    const writes =
+      await (this.#seals({ namespace, encrypt }) ? traced(call.record.span, SEAL, seal) : seal());
     const outcomes = await this.#writes.make(writes, call);
     const failed = outcomes.filter((outcome) => outcome instanceof CacheError);
     const storedCount = outcomes.length - failed.length;
@@ -213,7 +219,8 @@ export class CacheService {
         });
       }
     };
-    await startWithinDeadline(publish, { call, clock, timeoutMs: Infinity });
+    const start = (): Promise<void> => traced(call.record.span, PUBLISH, publish);
+    await startWithinDeadline(start, { call, clock, timeoutMs: Infinity });
   }
 
   /**
@@ -263,7 +270,14 @@ export class CacheService {
     throw denial;
   }
 
-  async #sealed(request: SetRequest, ttlSeconds: number): Promise<Write> {
+  #seals({ namespace, encrypt }: Pick<SetRequest, "namespace" | "encrypt">): boolean {
+    return encrypt === true || this.#parts.envelope.alwaysSeals(namespace);
+  }
+
+  async #sealed(
+    request: SetRequest,
+    { ttlSeconds, span }: { readonly ttlSeconds: number; readonly span?: Span | undefined },
+  ): Promise<Write> {
     const { store, envelope } = this.#parts;
     const { namespace, key, value } = request;
     const nowMs = store.time.nowMs();
@@ -272,11 +286,15 @@ export class CacheService {
         retryAfterSeconds: 1,
       });
     }
-    const seals = request.encrypt === true || envelope.alwaysSeals(namespace);
+    const seals = this.#seals(request);
     const flags = seals ? FLAG_ENCRYPTED : 0;
     const expiresAtMs = Math.floor(nowMs) + ttlSeconds * 1000;
     const payload = seals
-      ? await envelope.seal(value, { namespace, key, flags, expiresAtMs })
+      ? await traced(
+        span,
+        SEAL,
+        () => envelope.seal(value, { namespace, key, flags, expiresAtMs }),
+      )
       : value;
     const entry = { flags, stamp: this.#stamps.next(), expiresAtMs, payload };
     return { key: storeKey(namespace, key), entry, value };

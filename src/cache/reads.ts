@@ -5,10 +5,12 @@ import { batchAnswerTooLarge, CacheError, isStoreOutage } from "../core/errors.t
 import { storeKey } from "../core/key.ts";
 import { formatStamp, type HybridClock } from "../core/stamp.ts";
 import type { ReadResult, Source, Store, StoreRead } from "../core/store.ts";
+import type { Span } from "../core/telemetry.ts";
 import { type Call, startWithinDeadline } from "./call.ts";
 import type { Local } from "./local.ts";
 import type { Bytes, Hit, KeyRequest, Miss, Opened } from "./operations.ts";
 import type { Ticket } from "./copies.ts";
+import { OPEN, storePart, traced } from "./traced.ts";
 
 export interface ReadParts {
   readonly store: Store;
@@ -39,7 +41,10 @@ export class Reads {
 
   async get(request: KeyRequest, call: Call): Promise<Hit | Miss> {
     const { store } = this.#parts;
+    const lookup = this.beginLookup(call);
     const local = this.local(request, call);
+    lookup?.set({ "cache.hit": local !== undefined });
+    lookup?.end();
     if (local !== undefined) return local;
     const key = storeKey(request.namespace, request.key);
     try {
@@ -49,6 +54,11 @@ export class Reads {
     } catch (error) {
       return this.#withoutStore(key, error);
     }
+  }
+
+  /** Begins the part of a call that asks `local`, where it is traced and there is anything to ask. */
+  beginLookup({ record }: Call): Span | undefined {
+    return this.#parts.local && record.span?.child("near_cache.lookup");
   }
 
   /** What a key gives without asking the store; nothing where it must be asked. */
@@ -64,11 +74,12 @@ export class Reads {
 
   /** Reads many keys of one namespace from the store; the results stand in the order of `keys`. */
   many(request: ManyRequest, call: Call): Promise<(Hit | Miss | CacheError)[]> {
-    return this.#within(call, () => this.#readMany(request));
+    return this.#within(call, () => this.#readMany(request, call.record.span));
   }
 
   async #readMany(
     { namespace, keys, maxBytes }: ManyRequest,
+    span: Span | undefined,
   ): Promise<(Hit | Miss | CacheError)[]> {
     const { store, local, clock } = this.#parts;
     const storeKeys = keys.map((key) => storeKey(namespace, key));
@@ -77,18 +88,25 @@ export class Reads {
     try {
       // Sealed payloads are longer than the values that the limit is about.
       const maxPayloadBytes = maxBytes + keys.length * SEAL_OVERHEAD_BYTES;
-      const results = await store.getMany(storeKeys, { maxBytes: maxPayloadBytes })
-        .catch((error) => {
-          const isTooLarge = error instanceof CacheError && error.code === "batch_too_large";
-          throw isTooLarge ? batchAnswerTooLarge(maxBytes) : error;
-        });
-      return await Promise.all(results.map((result, i) =>
-        this.#oneOfMany(result, {
-          request: { namespace, key: keys[i] ?? "" },
-          ticket: tickets[i],
-          sentAtMs,
-        })
-      ));
+      const part = storePart(store, { name: "store.get_many", command: "GET", keys: keys.length });
+      const results = await traced(
+        span,
+        part,
+        () => store.getMany(storeKeys, { maxBytes: maxPayloadBytes }),
+      ).catch((error) => {
+        const isTooLarge = error instanceof CacheError && error.code === "batch_too_large";
+        throw isTooLarge ? batchAnswerTooLarge(maxBytes) : error;
+      });
+      const open = (): Promise<(Hit | Miss | CacheError)[]> =>
+        Promise.all(results.map((result, i) =>
+          this.#oneOfMany(result, {
+            request: { namespace, key: keys[i] ?? "" },
+            ticket: tickets[i],
+            sentAtMs,
+          })
+        ));
+      // One part for all of them: a thousand would say no more.
+      return await (results.some(isSealed) ? traced(span, OPEN, open) : open());
     } finally {
       for (const ticket of tickets) if (ticket !== undefined) local?.copies.done(ticket);
     }
@@ -121,14 +139,19 @@ export class Reads {
     { request, call }: { readonly request: KeyRequest; readonly call: Call },
   ): Promise<Opened | undefined> {
     const { local, clock } = this.#parts;
-    if (local === undefined) return this.#read(key, { request, ticket: undefined, sentAtMs: 0 });
+    const { span } = call.record;
+    if (local === undefined) {
+      return this.#read(key, { request, ticket: undefined, sentAtMs: 0, span });
+    }
     const joined = call.noCache ? undefined : local.copies.flight(key);
     if (joined !== undefined) {
       local.onJoined?.();
+      // The load is part of the trace of who began it.
+      span?.set({ "cache.joined": true });
       return joined;
     }
     const ticket = local.copies.read(key);
-    const load = this.#read(key, { request, ticket, sentAtMs: clock.monotonicMs() })
+    const load = this.#read(key, { request, ticket, sentAtMs: clock.monotonicMs(), span })
       .finally(() => local.copies.done(ticket));
     if (!call.noCache) local.copies.offer(ticket, load);
     return load;
@@ -140,18 +163,22 @@ export class Reads {
       readonly request: KeyRequest;
       readonly ticket: Ticket | undefined;
       readonly sentAtMs: number;
+      readonly span: Span | undefined;
     },
   ): Promise<Opened | undefined> {
-    return await this.#open(await this.#parts.store.get(key), options);
+    const { store } = this.#parts;
+    const part = storePart(store, { name: "store.get", command: "GET", keys: 1 });
+    return await this.#open(await traced(options.span, part, () => store.get(key)), options);
   }
 
   /** Opens what was read, and keeps a copy if nothing newer has come up since it was sent for. */
   async #open(
     { entry, lease }: StoreRead,
-    { request, ticket, sentAtMs }: {
+    { request, ticket, sentAtMs, span }: {
       readonly request: KeyRequest;
       readonly ticket: Ticket | undefined;
       readonly sentAtMs: number;
+      readonly span?: Span | undefined;
     },
   ): Promise<Opened | undefined> {
     const { store, stamps, local } = this.#parts;
@@ -160,7 +187,7 @@ export class Reads {
       if (ticket !== undefined && local?.copies.isNewest(ticket)) local.copies.drop(ticket.key);
       return undefined;
     }
-    const value = await this.#valueOf(entry, request);
+    const value = await this.#valueOf(entry, request, span);
     const opened = { value, stamp: entry.stamp, expiresAtMs: entry.expiresAtMs };
     if (ticket !== undefined) {
       local?.copies.fill(ticket, { ...opened, filledAtMs: sentAtMs, lease });
@@ -168,11 +195,15 @@ export class Reads {
     return opened;
   }
 
-  #valueOf(entry: Entry, request: KeyRequest): Bytes | Promise<Bytes> {
+  #valueOf(entry: Entry, request: KeyRequest, span?: Span): Bytes | Promise<Bytes> {
     const { envelope } = this.#parts;
     const { flags, expiresAtMs, payload } = entry;
     if ((flags & FLAG_ENCRYPTED) !== 0) {
-      return envelope.open(payload, { ...request, flags, expiresAtMs });
+      return traced(
+        span,
+        OPEN,
+        () => envelope.open(payload, { ...request, flags, expiresAtMs }),
+      );
     }
     if (!envelope.alwaysSeals(request.namespace)) return payload;
     throw new CacheError(
@@ -220,6 +251,10 @@ export class Reads {
     const { clock, store } = this.#parts;
     return startWithinDeadline(start, { call, clock, timeoutMs: store.timeoutMs });
   }
+}
+
+function isSealed(result: ReadResult): boolean {
+  return "entry" in result && ((result.entry?.flags ?? 0) & FLAG_ENCRYPTED) !== 0;
 }
 
 /** The failure of one entry among many, to stand in its place; whatever else it is, is thrown. */

@@ -10,6 +10,7 @@ import type { Ticket } from "./copies.ts";
 import type { Local } from "./local.ts";
 import type { Bytes } from "./operations.ts";
 import type { PendingWrite } from "./outage_journal.ts";
+import { storePart, traced } from "./traced.ts";
 
 /** One write on its way. */
 export interface Write {
@@ -72,8 +73,18 @@ export class Writes {
   async #make(writes: readonly Write[], call: Call): Promise<(Acknowledged | CacheError)[]> {
     const tickets = writes.map(({ key }) => this.#parts.local?.copies.write(key));
     try {
-      const attempts = await Promise.all(
-        writes.map((write, i) => this.#attempt(write, { ticket: tickets[i], call })),
+      const part = { name: "store.write", command: "EVALSHA", keys: writes.length } as const;
+      const attempts = await traced(
+        call.record.span,
+        storePart(this.#parts.store, part),
+        async (span) => {
+          const attempts = await Promise.all(
+            writes.map((write, i) => this.#attempt(write, { ticket: tickets[i], call })),
+          );
+          const failure = attempts.find(isFailure);
+          if (failure !== undefined) span?.fail(failure.outcome.error.code);
+          return attempts;
+        },
       );
       return await this.#journalFailed(attempts, call);
     } finally {

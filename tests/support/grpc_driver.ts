@@ -44,6 +44,8 @@ export class GrpcDriver implements CacheDriver {
       readonly token?: string;
       readonly deadlineMs?: number;
       readonly channel?: ChannelOptions;
+      /** Goes with every call. */
+      readonly metadata?: Readonly<Record<string, string>>;
     } = {},
   ) {
     const api: DynamicClient = loadPackageDefinition(definition);
@@ -54,6 +56,9 @@ export class GrpcDriver implements CacheDriver {
       ...options.channel,
     });
     if (options.token !== undefined) this.#metadata.set("authorization", `Bearer ${options.token}`);
+    for (const [name, value] of Object.entries(options.metadata ?? {})) {
+      this.#metadata.set(name, value);
+    }
   }
 
   async get(namespace: string, key: string): Promise<Read> {
