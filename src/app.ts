@@ -5,6 +5,7 @@ import { openIdentity } from "./app/open_identity.ts";
 import { openKeys } from "./app/open_keys.ts";
 import { openStorage } from "./app/open_storage.ts";
 import { openTls } from "./app/open_tls.ts";
+import { openTracer } from "./app/open_tracer.ts";
 import { CacheService } from "./cache/cache_service.ts";
 import type { Config } from "./config.ts";
 import type { Clock, Random } from "./core/clock.ts";
@@ -12,13 +13,14 @@ import { Concurrency } from "./core/concurrency.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
-import type { Logger } from "./core/telemetry.ts";
+import type { Logger, LogLevel } from "./core/telemetry.ts";
 import { AesGcmEnvelope } from "./crypto/aes_gcm_envelope.ts";
 import { startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
+import type { ProcessControl } from "./http/admin_routes.ts";
 import type { Metrics } from "./http/metrics_route.ts";
-import { createRestApp } from "./http/rest_app.ts";
-import { startRestServer } from "./http/rest_server.ts";
+import { createRestApp, type RestAppParts } from "./http/rest_app.ts";
+import { type RestServer, startRestServer } from "./http/rest_server.ts";
 import { RedisStore } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { type ObserverParts, OperationObserver } from "./telemetry/operation_observer.ts";
@@ -32,6 +34,8 @@ export interface AppParts {
   readonly requestLog?: NonNullable<ObserverParts["log"]>;
   /** How many lines of the log were dropped so far. */
   readonly droppedLogLines?: () => number;
+  /** The level that is logged, which the admin routes change. */
+  readonly levels?: { level: LogLevel };
   readonly version: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -42,6 +46,8 @@ export interface App {
   /** The ports that are bound, also where the settings said 0. */
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** Where metrics and admin routes are; the HTTP port unless they have one of their own. */
+  readonly metricsPort: number;
   /** Looks at once whether files that may change have changed. Never rejects. */
   reload(): Promise<void>;
   /**
@@ -92,6 +98,8 @@ async function start(
   const { host, httpPort, grpcPort, requestTimeoutMs } = config.server;
   const lifecycle = new Lifecycle();
   const meter = new PrometheusMeter();
+  const tracer = await openTracer(config, { ...ambient, version });
+  opened.defer(() => tracer?.close());
   const limits: Limits = config.cache;
   const { store, local, gauges } = openStorage(config, { ...ambient, meter });
   opened.defer(() => store.close());
@@ -112,12 +120,13 @@ async function start(
     onDecryptionFailure: () => meter.decryptionFailure(),
   });
   followEvents(config, { bus, store, envelope, copies: local?.copies, limits, clock, meter });
+  const policy = new ScopePolicy();
   const service = new CacheService({
     store,
     ...(local === undefined ? {} : { local }),
     bus,
     envelope,
-    policy: new ScopePolicy(),
+    policy,
     limits,
     lifecycle,
     clock,
@@ -136,6 +145,7 @@ async function start(
       clock,
       meter,
       ...(parts.requestLog === undefined ? {} : { log: parts.requestLog }),
+      ...(tracer === undefined ? {} : { tracer }),
     }),
     meter,
     verifier: identity.verifier,
@@ -149,9 +159,36 @@ async function start(
     newCorrelationId: () => crypto.randomUUID(),
   };
   const listening = { ...shared, host, ...(tls === undefined ? {} : { tls }) };
-  const restApp = createRestApp({ ...shared, version, ...metricsOf(config, meter) });
-  const rest = await startRestServer(restApp, { ...listening, port: httpPort });
-  opened.defer(() => rest.abort());
+  const levels = parts.levels ?? { level: config.telemetry.logLevel };
+  const control: ProcessControl = {
+    stats: () => meter.stats(),
+    get logLevel() {
+      return levels.level;
+    },
+    set logLevel(level) {
+      levels.level = level;
+    },
+  };
+  const restParts = { ...shared, policy, control, version };
+  const { metricsPort } = config.telemetry;
+  const metrics = metricsOf(config, meter);
+  const startRest = async (
+    port: number,
+    routes: Pick<RestAppParts, "serves" | "metrics">,
+  ): Promise<RestServer> => {
+    const server = await startRestServer(createRestApp({ ...restParts, ...routes }), {
+      ...listening,
+      port,
+    });
+    opened.defer(() => server.abort());
+    return server;
+  };
+  const rest = metricsPort === undefined
+    ? await startRest(httpPort, { serves: "all", ...metrics })
+    : await startRest(httpPort, { serves: "cache" });
+  const admin = metricsPort === undefined
+    ? undefined
+    : await startRest(metricsPort, { serves: "admin", ...metrics });
   const grpc = await startGrpcServer(createHandlers(shared), {
     ...listening,
     port: grpcPort,
@@ -182,7 +219,13 @@ async function start(
   const reload = async (): Promise<void> => {
     await Promise.all([identity.look(), keys.look(), tls?.look()]);
   };
-  return { httpPort: rest.port, grpcPort: grpc.port, reload, drain };
+  return {
+    httpPort: rest.port,
+    grpcPort: grpc.port,
+    metricsPort: (admin ?? rest).port,
+    reload,
+    drain,
+  };
 }
 
 /** The metrics that REST serves, where it does. */

@@ -5,6 +5,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { CacheError } from "../core/errors.ts";
 import type { HybridClock, Stamp } from "../core/stamp.ts";
 import type { Store, WriteOutcome } from "../core/store.ts";
+import type { Meter } from "../core/telemetry.ts";
 import { type Call, deadlineExceeded, isOver, startWithinDeadline } from "./call.ts";
 import type { Ticket } from "./copies.ts";
 import type { Local } from "./local.ts";
@@ -35,6 +36,7 @@ export interface WriteParts {
   readonly envelope: Envelope;
   readonly clock: Clock;
   readonly stamps: HybridClock;
+  readonly meter: Meter;
   /** Absent where the store is local itself. */
   readonly local: Local | undefined;
 }
@@ -194,6 +196,7 @@ export class Writes {
     if (isOver(call, clock)) return deadlineExceeded();
     const owed = failures.filter(({ pending }) => pending?.isOutdone !== true);
     if (!local.journal.put(owed.map(({ write }) => [write.key, write.entry] as const))) {
+      for (const _ of owed) this.#parts.meter.journalWrite("refused");
       return new CacheError(error.code, "Redis is away, and the journal for it is full.", {
         retryAfterSeconds: error.retryAfterSeconds ?? 1,
       });

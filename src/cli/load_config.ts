@@ -1,18 +1,14 @@
 import { type Config, ConfigFaults, parseConfig } from "../config.ts";
-import { unbuiltFaults } from "./unbuilt.ts";
 
 /** The environment read as settings, and what is odd about it; or everything that is wrong. */
 export function loadConfig(
   env: Readonly<Record<string, string>>,
 ): { config: Config; warnings: readonly string[] } | ConfigFaults {
   const cgroupMemoryLimitBytes = cgroupMemoryLimit();
-  const parsed = parseConfig(env, {
+  return parseConfig(env, {
     readFile: (path) => Deno.readTextFileSync(path),
     ...(cgroupMemoryLimitBytes === undefined ? {} : { cgroupMemoryLimitBytes }),
   });
-  if (parsed instanceof ConfigFaults) return parsed;
-  const unbuilt = unbuiltFaults(parsed.config);
-  return unbuilt.length === 0 ? parsed : new ConfigFaults(unbuilt);
 }
 
 /** The message for standard error that names every fault. */

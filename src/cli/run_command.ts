@@ -6,6 +6,7 @@ import { KEYGEN } from "./keygen_command.ts";
 import { REWRAP } from "./rewrap_command.ts";
 import { runDev, runServe } from "./serve_command.ts";
 import { complain, print } from "./terminal.ts";
+import { STATS } from "./stats_command.ts";
 import { TOKEN } from "./token_command.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
     run: runConfig,
   }),
   INVALIDATE,
+  STATS,
   TOKEN,
   KEYGEN,
   REWRAP,

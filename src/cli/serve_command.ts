@@ -55,7 +55,7 @@ async function serve(
     const requestLog = logger.requests;
     const droppedLogLines = (): number => logger.dropped;
     return await Promise.race([
-      run(config, { logger, requestLog, droppedLogLines, onStarted }),
+      run(config, { logger, requestLog, droppedLogLines, levels: logger, onStarted }),
       uncaught(),
     ]);
   } catch (error) {

@@ -81,6 +81,18 @@ export const REQUIREMENTS: readonly Relation[] = [
     cache.maxValueBytes,
     server.maxInflightBytes,
   ]),
+  relation(
+    ["CACHE_EVICTION_POLICY", "CACHE_BACKEND"],
+    ({ cache }) =>
+      cache.backend === "memory" && cache.evictionPolicy !== "lru" &&
+      `CACHE_EVICTION_POLICY must be lru with CACHE_BACKEND=memory; got ${cache.evictionPolicy}`,
+  ),
+  relation(
+    ["BROKER_GROUP_ID", "BROKER_TYPE"],
+    ({ broker }) =>
+      broker.type === "rabbitmq" && broker.groupId === "dead" &&
+      "BROKER_GROUP_ID must not be dead: that queue holds the dead letters",
+  ),
   // A half-open breaker that lets fewer requests through than it wants successes never closes.
   ordered(["BREAKER_SUCCESS_THRESHOLD", "BREAKER_HALF_OPEN_REQUESTS"], ({ breaker }) => [
     breaker.successThreshold,

@@ -1,6 +1,6 @@
 import type { CacheError } from "./errors.ts";
 
-/** What a caller can ask of a namespace. */
+/** What a caller can ask: of a namespace, or, by the last two, of the process. */
 export type Operation =
   | "get"
   | "set"
@@ -8,7 +8,9 @@ export type Operation =
   | "batch_get"
   | "batch_set"
   | "invalidate"
-  | "rewrap";
+  | "rewrap"
+  | "stats"
+  | "log_level";
 
 /** Who calls. */
 export interface Principal {
@@ -21,9 +23,12 @@ export interface Principal {
 
 /** Decides what a principal may do. */
 export interface Policy {
-  /** Returns `forbidden`, or nothing when `operation` on `namespace` is allowed. */
+  /**
+   * Returns `forbidden`, or nothing when `operation` on `namespace` is allowed; without a namespace, on
+   * the process.
+   */
   denial(principal: Principal, request: {
     readonly operation: Operation;
-    readonly namespace: string;
+    readonly namespace?: string;
   }): CacheError | undefined;
 }

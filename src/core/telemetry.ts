@@ -4,6 +4,9 @@ import type { Operation } from "./principal.ts";
 /** Members of a log line; never a key, a value, a token or a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
+/** From the least to the most severe. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
 /** Writes log lines; never blocks and never throws. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;

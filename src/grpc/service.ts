@@ -8,7 +8,7 @@ import { asCacheError } from "../core/errors.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { type MemoryBudget, overBudget } from "../core/memory_budget.ts";
 import { asksNoCache } from "../core/no_cache.ts";
-import type { Logger, Observer } from "../core/telemetry.ts";
+import type { Logger, Meter, Observer } from "../core/telemetry.ts";
 import { entriesOf, type Wire } from "./codec.ts";
 import { GRPC_STATUS, grpcStatus, grpcStatusName } from "./error_map.ts";
 import type { CacheServiceDefinition } from "./generated/cache/v1/CacheService.ts";
@@ -54,6 +54,7 @@ export interface HandlerParts {
   readonly budget: MemoryBudget;
   readonly logger: Logger;
   readonly observer: Observer;
+  readonly meter: Pick<Meter, "rpc">;
 }
 
 const NO_VALUE = new Uint8Array(0);
@@ -101,7 +102,7 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
   readonly parts: HandlerParts;
   readonly answer: (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>;
 }): Handler<RequestOf<M>, ResponseOf<M>> {
-  const { budget, clock, concurrency, logger, observer, requestTimeoutMs, verifier } = parts;
+  const { budget, clock, concurrency, logger, meter, observer, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
     const { correlationId, requestBytes, signal } = info;
     const traceparent = info.metadata("traceparent");
@@ -109,6 +110,7 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
       api: "grpc",
       correlationId,
       traceparent,
+      tracestate: info.metadata("tracestate"),
     });
     let status = "OK";
     let heldBytes = 0;
@@ -141,6 +143,8 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
       budget.release(heldBytes);
       if (hasPlace) concurrency.leave();
       observer.end(record, status);
+      const seconds = (clock.monotonicMs() - record.startedAtMs) / 1000;
+      meter.rpc({ method, code: status }, seconds);
     }
   };
 }

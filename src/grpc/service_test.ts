@@ -21,6 +21,8 @@ interface Rig {
   readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   readonly logged: LogFields[];
+  /** The statuses counted. */
+  readonly codes: string[];
 }
 
 /** Handlers over a service that has only `methods`. */
@@ -36,6 +38,7 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
     warn: ignore,
     error: (_: string, fields: LogFields = {}): void => void logged.push(fields),
   };
+  const codes: string[] = [];
   const observer = {
     begin: (operation: Operation, { correlationId }: Arrival) =>
       new OperationRecord(operation, { correlationId, startedAtMs: 0 }),
@@ -48,10 +51,11 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
     requestTimeoutMs: 10_000,
     concurrency,
     observer,
+    meter: { rpc: ({ code }) => void codes.push(code) },
     budget,
     logger,
   });
-  return { handlers, clock, concurrency, budget, logged };
+  return { handlers, clock, concurrency, budget, logged, codes };
 }
 
 function info(given: Partial<CallInfo> = {}): CallInfo {
@@ -175,9 +179,10 @@ Deno.test("an unexpected failure is logged, and says nothing of itself to the ca
 
 Deno.test("a stored entry that cannot be read is logged", async () => {
   const error = new CacheError("entry_invalid", "The stored entry cannot be read.");
-  const { handlers, logged } = rig({ get: () => Promise.reject(error) });
+  const { handlers, logged, codes } = rig({ get: () => Promise.reject(error) });
   await assert.rejects(handlers.Get(GET, info()), { code: "entry_invalid" });
   assert.equal(logged[0]?.code, "entry_invalid");
+  assert.deepEqual(codes, ["INTERNAL"]);
 });
 
 Deno.test("a caller's fault is not logged", async () => {

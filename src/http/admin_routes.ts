@@ -2,19 +2,44 @@ import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
-import { type Exchange, type LiveAnswer, methodsOf, type Route } from "./exchange.ts";
-import { type OperationParts, operationsWith } from "./operation.ts";
+import type { Operation, Policy } from "../core/principal.ts";
+import type { LogLevel } from "../core/telemetry.ts";
+import { type BodyOptions, withBody } from "./body.ts";
+import {
+  type Answer,
+  type Exchange,
+  type Handler,
+  jsonAnswer,
+  type LiveAnswer,
+  methodsOf,
+  type Route,
+} from "./exchange.ts";
+import { parseJsonBody } from "./json_body.ts";
+import { bodyKind } from "./media_type.ts";
+import { type OperationHandler, type OperationParts, operationsWith } from "./operation.ts";
 import { decodeSegment } from "./raw_path.ts";
 import { rewrapLines } from "./rewrap_lines.ts";
+import { logLevelBody } from "./schemas.ts";
 
 /** Below this path lie the calls on a whole namespace. */
 export const ADMIN_PATH = "/api/v1/admin/";
 
 const REWRAP_PATH = `${ADMIN_PATH}rewrap/`;
+const MAX_LEVEL_BYTES = 1024;
+
+/** What an operator may see and change of the process. */
+export interface ProcessControl {
+  /** All metrics as numbers. */
+  stats(): Promise<object>;
+  /** The least severe level that is logged. */
+  logLevel: LogLevel;
+}
 
 /** What the admin routes are built from. */
-export interface AdminRouteParts extends OperationParts {
+export interface AdminRouteParts extends OperationParts, Pick<BodyOptions, "budget" | "timeouts"> {
   readonly service: CacheService;
+  readonly policy: Policy;
+  readonly control: ProcessControl;
   readonly clock: Clock;
 }
 
@@ -23,17 +48,41 @@ export type AdminRoutes = (path: string) => Route | undefined;
 
 /** The routes that take the scope cache:admin. */
 export function adminRoutes(parts: AdminRouteParts): AdminRoutes {
+  const { control, policy } = parts;
   const operation = operationsWith(parts);
-  const rewrap = {
-    template: `${REWRAP_PATH}{namespace}`,
-    methods: methodsOf({
-      POST: operation("rewrap", (exchange, call) => rewrapAnswer(exchange, call, parts)),
+  const ofProcess = (name: Operation, handler: OperationHandler): Handler =>
+    operation(name, (exchange, call) => {
+      const denial = policy.denial(call.principal, { operation: name });
+      return denial === undefined ? handler(exchange, call) : Promise.reject(denial);
+    });
+  const level = (): Answer => jsonAnswer(JSON.stringify({ level: control.logLevel }));
+  const exact = new Map([
+    route("stats", {
+      GET: ofProcess("stats", async () => jsonAnswer(JSON.stringify(await control.stats()))),
     }),
-  };
+    route("log-level", {
+      GET: ofProcess("log_level", () => Promise.resolve(level())),
+      PUT: ofProcess("log_level", ({ request }) => {
+        bodyKind(request.headers, ["json"]);
+        return withBody(request, (body) => {
+          control.logLevel = parseJsonBody(logLevelBody, body).level;
+          return Promise.resolve(level());
+        }, { ...parts, maxBytes: MAX_LEVEL_BYTES, tooLarge: "value_too_large" });
+      }),
+    }),
+  ]);
+  const [, rewrap] = route("rewrap/{namespace}", {
+    POST: operation("rewrap", (exchange, call) => rewrapAnswer(exchange, call, parts)),
+  });
   return (path) => {
     const isRewrap = path.startsWith(REWRAP_PATH) && !path.includes("/", REWRAP_PATH.length);
-    return isRewrap ? rewrap : undefined;
+    return isRewrap ? rewrap : exact.get(path);
   };
+}
+
+function route(path: string, methods: Parameters<typeof methodsOf>[0]): readonly [string, Route] {
+  const template = ADMIN_PATH + path;
+  return [template, { template, methods: methodsOf(methods) }];
 }
 
 async function rewrapAnswer(

@@ -12,12 +12,14 @@ import {
   hitAnswer,
   invalidateAnswer,
   invalidateBody,
+  logLevelBody,
   missAnswer,
   phaseAnswer,
   problemAnswer,
   rewrapLine,
   setAnswer,
   setBody,
+  statsAnswer,
 } from "./schemas.ts";
 
 /** A JSON object of the document. */
@@ -33,12 +35,14 @@ const SCHEMAS = {
   Hit: hitAnswer,
   InvalidateAnswer: invalidateAnswer,
   InvalidateBody: invalidateBody,
+  LogLevel: logLevelBody,
   Miss: missAnswer,
   Phase: phaseAnswer,
   Problem: problemAnswer,
   RewrapLine: rewrapLine,
   SetAnswer: setAnswer,
   SetBody: setBody,
+  Stats: statsAnswer,
 };
 
 type SchemaName = keyof typeof SCHEMAS;
@@ -72,6 +76,8 @@ export function openApiDocument(version: string): JsonObject {
         }),
       },
       [`${ADMIN_PATH}rewrap/{namespace}`]: rewrapPath(),
+      [`${ADMIN_PATH}stats`]: statsPath(),
+      [`${ADMIN_PATH}log-level`]: logLevelPath(),
       "/health": statusPath("How the service does", { 200: answer("Health") }),
       "/live": statusPath("Whether the process works", { 200: answer("Phase") }),
       "/ready": statusPath("Whether the service takes requests", {
@@ -161,6 +167,26 @@ function rewrapPath(): JsonObject {
         },
         ...problems(),
       },
+    }),
+  };
+}
+
+function statsPath(): JsonObject {
+  const responses = { 200: answer("Stats"), ...problems() };
+  const read = secured("All metrics as numbers; scope cache:admin", { responses });
+  return { get: read, head: read };
+}
+
+function logLevelPath(): JsonObject {
+  const responses = { 200: answer("LogLevel"), ...problems() };
+  const who = "scope cache:admin for all namespaces";
+  const read = secured(`The least severe level that is logged; ${who}`, { responses });
+  return {
+    get: read,
+    head: read,
+    put: secured(`Change it; ${who}`, {
+      requestBody: { required: true, content: json("LogLevel") },
+      responses,
     }),
   };
 }

@@ -28,7 +28,12 @@ export function operationsWith({ verifier, concurrency, observer }: OperationPar
   return (operation, handler) => async (exchange) => {
     const { correlationId, deadlineMs, request: { headers } } = exchange;
     const traceparent = headers.get("traceparent") ?? undefined;
-    const record = observer.begin(operation, { api: "rest", correlationId, traceparent });
+    const record = observer.begin(operation, {
+      api: "rest",
+      correlationId,
+      traceparent,
+      tracestate: headers.get("tracestate") ?? undefined,
+    });
     exchange.record = record;
     // Before a place is taken: a verdict may have to wait for a key set from elsewhere.
     const verdict = verifier.verify(headers.get("authorization") ?? undefined);

@@ -7,7 +7,7 @@ import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
 import { utf8Length } from "../core/key.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
-import { ADMIN_PATH, adminRoutes } from "./admin_routes.ts";
+import { ADMIN_PATH, type AdminRouteParts, adminRoutes } from "./admin_routes.ts";
 import { answerStream } from "./answer_stream.ts";
 import { type CacheRouteParts, cacheRoutes } from "./cache_routes.ts";
 import type {
@@ -28,7 +28,10 @@ import type { RestRequest } from "./rest_request.ts";
 import { statusRoutes } from "./status_routes.ts";
 
 /** What the REST interface is built from. */
-export interface RestAppParts extends Omit<CacheRouteParts, "timeouts"> {
+export interface RestAppParts
+  extends Omit<CacheRouteParts, "timeouts">, Omit<AdminRouteParts, "timeouts"> {
+  /** Which routes there are, besides those that say how the process does. */
+  readonly serves: "all" | "cache" | "admin";
   readonly clock: Clock;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
@@ -66,13 +69,17 @@ export function createRestApp(parts: RestAppParts): RestApp {
     const route = { template: parts.metrics.path, methods: metricsRoute(parts.metrics) };
     router.add("ALL", parts.metrics.path, () => route);
   }
-  const cache = cacheRoutes({ ...parts, timeouts });
-  // One route for the whole tree: Hono tells no empty segments, and its parameters are decoded.
-  router.add("ALL", `${CACHE_PATH}*`, (path) => {
-    const target = cacheTarget(path);
-    return target && cache[target.route];
-  });
-  router.add("ALL", `${ADMIN_PATH}*`, adminRoutes(parts));
+  if (parts.serves !== "admin") {
+    const cache = cacheRoutes({ ...parts, timeouts });
+    // One route for the whole tree: Hono tells no empty segments, and its parameters are decoded.
+    router.add("ALL", `${CACHE_PATH}*`, (path) => {
+      const target = cacheTarget(path);
+      return target && cache[target.route];
+    });
+  }
+  if (parts.serves !== "cache") {
+    router.add("ALL", `${ADMIN_PATH}*`, adminRoutes({ ...parts, timeouts }));
+  }
   return {
     answer: (request) => {
       const path = rawPath(request.url);

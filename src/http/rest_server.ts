@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { hostPort } from "../core/host_port.ts";
 import type { Logger } from "../core/telemetry.ts";
 import type { TlsFiles } from "../core/tls_files.ts";
-import { ListenerWatch } from "./listener_watch.ts";
+import { ListenerWatch } from "../net/listener_watch.ts";
 import { NodeRequest } from "./node_request.ts";
 import type { RestApp } from "./rest_app.ts";
 import { sendAnswer } from "./send_answer.ts";

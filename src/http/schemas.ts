@@ -80,6 +80,13 @@ export const invalidateBody = z.object({
   action: z.enum(["delete", "update"], { error: "must be `delete` or `update`" }).optional(),
 }, NOT_AN_OBJECT);
 
+/** The body of PUT `log-level`. */
+export const logLevelBody = z.object({
+  level: z.enum(["debug", "info", "warn", "error"], {
+    error: "must be debug, info, warn or error",
+  }),
+}, NOT_AN_OBJECT);
+
 const code = z.enum(Object.keys(PROBLEMS));
 /** Present, and true, only where it holds. */
 const degraded = z.literal(true).optional();
@@ -154,3 +161,16 @@ export const rewrapLine = z.object({
   done: z.literal(true).optional(),
   error: problemAnswer.optional(),
 });
+
+const summary = z.object({
+  count: z.number(),
+  sum: z.number(),
+  p50: z.number().optional(),
+  p99: z.number().optional(),
+});
+
+/** By the names of the metrics; one with labels is an object by their values. */
+export const statsAnswer = z.record(
+  z.string(),
+  z.union([z.number(), z.record(z.string(), z.union([z.number(), summary]))]),
+);

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { OperationRecord } from "../core/operation_record.ts";
 import type { Meter } from "../core/telemetry.ts";
 import { registerProcessMetrics } from "./process_metrics.ts";
+import { type Stats, statsOf } from "./stats.ts";
 
 /** From 50 µs to 5 s. */
 const LATENCY_BUCKETS = [
@@ -26,7 +27,7 @@ export interface Gauges {
 
 /** Counts for Prometheus, under the names of docs/operating.md. */
 export class PrometheusMeter implements Meter {
-  readonly registry = new Registry();
+  readonly #registry = new Registry();
   readonly #hits = this.#counter("cache_hit_total", {
     help: "Keys that were found, by where.",
     label: "source",
@@ -65,7 +66,7 @@ export class PrometheusMeter implements Meter {
     name: "cache_invalidation_events_total",
     help: "Invalidation events received, by action and outcome.",
     labelNames: ["action", "outcome"],
-    registers: [this.registry],
+    registers: [this.#registry],
   });
   readonly #lag = this.#histogram("cache_invalidation_lag_seconds", {
     help: "From an invalidation event's time to its being carried out.",
@@ -91,7 +92,12 @@ export class PrometheusMeter implements Meter {
   readonly #rpcOf = new Map<string, Observing>();
 
   constructor() {
-    registerProcessMetrics(this.registry);
+    // A series that begins with its first event would hide that one from `increase`.
+    this.#events.labels("unknown", "dead").inc(0);
+    for (const action of ["delete", "update"]) {
+      for (const outcome of ["applied", "retried"]) this.#events.labels(action, outcome).inc(0);
+    }
+    registerProcessMetrics(this.#registry);
   }
 
   operation(record: OperationRecord, seconds: number): void {
@@ -191,7 +197,7 @@ export class PrometheusMeter implements Meter {
       name: "cache_breaker_state",
       help: "Nodes of Redis by the state of their breaker.",
       labelNames: ["state"],
-      registers: [this.registry],
+      registers: [this.#registry],
       collect(): void {
         for (const [state, nodes] of Object.entries(breakers())) this.set({ state }, nodes);
       },
@@ -200,7 +206,7 @@ export class PrometheusMeter implements Meter {
     new Counter({
       name: "cache_log_dropped_total",
       help: "Log lines that were dropped because nobody took them.",
-      registers: [this.registry],
+      registers: [this.#registry],
       collect(): void {
         const now = droppedLogLines();
         this.inc(now - dropped);
@@ -211,12 +217,17 @@ export class PrometheusMeter implements Meter {
 
   /** The type of what `exposition` gives. */
   get contentType(): string {
-    return this.registry.contentType;
+    return this.#registry.contentType;
   }
 
   /** All metrics in Prometheus' text format. */
   exposition(): Promise<string> {
-    return this.registry.metrics();
+    return this.#registry.metrics();
+  }
+
+  /** All metrics as numbers. */
+  stats(): Promise<Stats> {
+    return statsOf(this.#registry);
   }
 
   /** A counter that shows each of `values` from the start. */
@@ -229,7 +240,7 @@ export class PrometheusMeter implements Meter {
     },
   ): Counter {
     const labelNames = label === undefined ? [] : [label];
-    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
+    const counter = new Counter({ name, help, labelNames, registers: [this.#registry] });
     for (const value of values) counter.labels(value).inc(0);
     return counter;
   }
@@ -247,7 +258,7 @@ export class PrometheusMeter implements Meter {
       help,
       labelNames: [...labels],
       buckets: [...buckets],
-      registers: [this.registry],
+      registers: [this.#registry],
     });
   }
 
@@ -255,7 +266,7 @@ export class PrometheusMeter implements Meter {
     new Gauge({
       name,
       help,
-      registers: [this.registry],
+      registers: [this.#registry],
       collect(): void {
         this.set(value());
       },

@@ -75,6 +75,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     requestTimeoutMs,
     concurrency,
     observer: silentObserver,
+    meter: silentMeter,
     budget,
     logger,
   });

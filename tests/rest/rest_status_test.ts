@@ -52,7 +52,7 @@ Deno.test("OpenAPI describes every route and every method, and no other", async 
   assert.equal(document.openapi, "3.1.0");
   assert.equal(document.info.version, "1.2.3");
   const paths: [string, Record<string, Operation>][] = Object.entries(document.paths);
-  assert.equal(paths.length, 9);
+  assert.equal(paths.length, 11);
   for (const [template, operations] of paths) {
     const path = template.replace("{namespace}", "ns").replace("{key}", "k");
     const allow = (await send(path, { method: "PATCH" })).headers.get("allow") ?? "";
