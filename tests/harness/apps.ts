@@ -1,6 +1,5 @@
-import { type App, startApp } from "../../src/app.ts";
+import { type App, type AppParts, startApp } from "../../src/app.ts";
 import { ConfigFaults, parseConfig } from "../../src/config.ts";
-import type { Clock } from "../../src/core/clock.ts";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { RestDriver } from "../support/rest_driver.ts";
 import { silentLogger } from "./silent.ts";
@@ -17,7 +16,7 @@ export interface TestApp extends AsyncDisposable {
 /** Starts the service on free loopback ports; `env` adds to settings for the memory backend. */
 export async function startTestApp(
   env: Readonly<Record<string, string>> = {},
-  parts: { readonly clock?: Clock } = {},
+  parts: Partial<AppParts> = {},
 ): Promise<TestApp> {
   const parsed = parseConfig({
     CACHE_BACKEND: env.REDIS_ADDRESSES === undefined ? "memory" : "redis",

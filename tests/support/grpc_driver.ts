@@ -123,16 +123,22 @@ export class GrpcDriver implements CacheDriver {
   }
 
   /** Calls any unary method by its name; rejects with a `Refusal`. */
-  // deno-lint-ignore no-explicit-any -- see DynamicClient
-  call(method: string, request: unknown): Promise<any> {
+  call(
+    method: string,
+    request: unknown,
+    options: { readonly metadata?: Readonly<Record<string, string>> } = {},
+    // deno-lint-ignore no-explicit-any -- see DynamicClient
+  ): Promise<any> {
+    const metadata = this.#metadata.clone();
+    for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
     return new Promise((resolve, reject) => {
-      const options = { deadline: Date.now() + this.#deadlineMs };
+      const until = { deadline: Date.now() + this.#deadlineMs };
       const done = (error: ServiceError | null, answer: unknown): void => {
         if (error === null) return resolve(answer);
         const code = error.metadata?.get("cache-error-code")[0];
         reject(new Refusal(code === undefined ? `grpc ${error.code}` : `${code}`, error.details));
       };
-      this.#client[method](request, this.#metadata, options, done);
+      this.#client[method](request, metadata, until, done);
     });
   }
 
