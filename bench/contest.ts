@@ -17,10 +17,11 @@ import type { Workload } from "./workloads.ts";
 
 /**
  * The servers: a bare one that repeats recorded answers, the service with its entries in memory, in
- * Redis with a near cache (`open`: the same without identity), and in Redis alone, and those it is
+ * Redis with a near cache (`open`: the same without identity;
+ * `quiet`: without metrics and logs), and in Redis alone, and those it is
  * compared with.
  */
-export type Target = "ceiling" | "memory" | "near" | "open" | "redis" | "hono" | "webdis";
+export type Target = "ceiling" | "memory" | "near" | "open" | "quiet" | "redis" | "hono" | "webdis";
 
 /** Where what is not the cache itself weighs most. */
 const HOT_WORKLOAD = "get_1k";
@@ -112,8 +113,9 @@ async function lineUp(
     await enter("redis", await startService(api, { redisAddress: redis.address })),
   ];
   if (workload.name === HOT_WORKLOAD) {
-    const open = { redisAddress: redis.address, nearCache: true, open: true };
-    contestants.push(await enter("open", await startService(api, open)));
+    const near = { redisAddress: redis.address, nearCache: true };
+    contestants.push(await enter("open", await startService(api, { ...near, open: true })));
+    contestants.push(await enter("quiet", await startService(api, { ...near, quiet: true })));
   }
   if (api === "grpc") return contestants;
   contestants.push(await enter("hono", await startHonoRedis(redis.port)));

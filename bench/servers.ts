@@ -17,7 +17,8 @@ export interface Server extends AsyncDisposable {
 
 /**
  * Starts the service as it is shipped and waits until it is ready; the port is that of `api`. Without
- * the address of a Redis it keeps its entries in memory; where it is `open` it asks for no token.
+ * the address of a Redis it keeps its entries in memory; where it is `open` it asks for no
+ * token, and where it is `quiet` it has no metrics and logs no operations.
  */
 export async function startService(
   api: Api,
@@ -25,14 +26,17 @@ export async function startService(
     readonly redisAddress?: string;
     readonly nearCache?: boolean;
     readonly open?: boolean;
+    readonly quiet?: boolean;
   } = {},
 ): Promise<Server> {
-  const { redisAddress, nearCache = false, open = false } = options;
+  const { redisAddress, nearCache = false, open = false, quiet = false } = options;
   const ports = { rest: freePort(), grpc: freePort() };
   const server = deno("main.ts", {
     args: ["serve"],
     env: {
       ...(open ? { AUTH_ENABLED: "false" } : { AUTH_JWT_SECRET: JWT_SECRET }),
+      METRICS_ENABLED: `${!quiet}`,
+      LOG_REQUESTS: `${!quiet}`,
       SERVER_HOST: "127.0.0.1",
       SERVER_HTTP_PORT: `${ports.rest}`,
       SERVER_GRPC_PORT: `${ports.grpc}`,

@@ -13,18 +13,18 @@ import { Concurrency } from "./core/concurrency.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
-import type { Logger, LogLevel } from "./core/telemetry.ts";
+import type { Logger, LogLevel, Meter } from "./core/telemetry.ts";
 import { AesGcmEnvelope } from "./crypto/aes_gcm_envelope.ts";
 import { startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
 import type { ProcessControl } from "./http/admin_routes.ts";
-import type { Metrics } from "./http/metrics_route.ts";
 import { createRestApp, type RestAppParts } from "./http/rest_app.ts";
 import { type RestServer, startRestServer } from "./http/rest_server.ts";
 import { RedisStore } from "./store/redis_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { type ObserverParts, OperationObserver } from "./telemetry/operation_observer.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
+import { NoMeter } from "./telemetry/no_meter.ts";
 import { PrometheusMeter } from "./telemetry/prometheus_meter.ts";
 
 /** What a start takes besides the settings; a test may bring its own clock and randomness. */
@@ -97,7 +97,8 @@ async function start(
   const ambient = { clock, random, logger };
   const { host, httpPort, grpcPort, requestTimeoutMs } = config.server;
   const lifecycle = new Lifecycle();
-  const meter = new PrometheusMeter();
+  const prometheus = config.telemetry.metricsEnabled ? new PrometheusMeter() : undefined;
+  const meter: Meter = prometheus ?? new NoMeter();
   const tracer = await openTracer(config, { ...ambient, version });
   opened.defer(() => tracer?.close());
   const limits: Limits = config.cache;
@@ -134,7 +135,7 @@ async function start(
     meter,
     writerId: random.uint32(),
   });
-  meter.watch({
+  prometheus?.watch({
     ...gauges,
     isDegraded: () => service.health().degraded,
     droppedLogLines: () => parts.droppedLogLines?.() ?? 0,
@@ -161,7 +162,7 @@ async function start(
   const listening = { ...shared, host, ...(tls === undefined ? {} : { tls }) };
   const levels = parts.levels ?? { level: config.telemetry.logLevel };
   const control: ProcessControl = {
-    stats: () => meter.stats(),
+    stats: () => prometheus?.stats() ?? Promise.resolve({}),
     get logLevel() {
       return levels.level;
     },
@@ -171,7 +172,9 @@ async function start(
   };
   const restParts = { ...shared, policy, control, version };
   const { metricsPort } = config.telemetry;
-  const metrics = metricsOf(config, meter);
+  const metrics = prometheus === undefined
+    ? {}
+    : { metrics: { path: config.telemetry.metricsPath, source: prometheus } };
   const startRest = async (
     port: number,
     routes: Pick<RestAppParts, "serves" | "metrics">,
@@ -226,14 +229,6 @@ async function start(
     reload,
     drain,
   };
-}
-
-/** The metrics that REST serves, where it does. */
-function metricsOf(
-  { telemetry: { metricsEnabled, metricsPath } }: Config,
-  meter: PrometheusMeter,
-): { readonly metrics?: Metrics } {
-  return metricsEnabled ? { metrics: { path: metricsPath, source: meter } } : {};
 }
 
 /** Whether `work` ends before `ms` milliseconds are over; waits for whichever comes first. */
