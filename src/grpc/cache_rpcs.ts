@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import type grpc from "@grpc/grpc-js";
 import type protobuf from "protobufjs";
 import { asCacheError, CacheError } from "../core/errors.ts";
@@ -20,7 +21,8 @@ export function registerCache(
       name,
       maxBatchKeys,
     });
-    server.register(codec.path, unary(handlers[name]), codec.encode, codec.decode, "unary");
+    const handler = unary(handlers[name], codec.encode);
+    server.register(codec.path, handler, (encoded) => encoded, codec.decode, "unary");
   };
   register("Get");
   register("Set");
@@ -30,10 +32,11 @@ export function registerCache(
   register("Health");
 }
 
-/** A handler as grpc-js calls it. */
+/** A handler as grpc-js calls it; its answer is encoded here, because its size counts. */
 function unary<Request, Response>(
   handler: Handler<Request, Response>,
-): grpc.handleUnaryCall<Decoded<Request>, Response> {
+  encode: (response: Response) => Buffer,
+): grpc.handleUnaryCall<Decoded<Request>, Buffer> {
   return (call, callback) => {
     const { metadata, request } = call;
     if (request instanceof CacheError) {
@@ -55,7 +58,7 @@ function unary<Request, Response>(
     };
     handler(request.message, info).then((response) => {
       answered = true;
-      callback(null, response);
+      callback(null, encode(response));
     }, (error) => {
       answered = true;
       callback(errorStatus(asCacheError(error)));

@@ -3,7 +3,9 @@ import grpc from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { correlationId } from "../core/correlation.ts";
 import type { CacheError } from "../core/errors.ts";
+import { overBudget } from "../core/memory_budget.ts";
 import { type Arrival, type ArrivalLimits, beginArrival } from "./arrival.ts";
+import { beginDeparture, type DepartureLimits } from "./departure.ts";
 import { ERROR_CODE_KEY, grpcStatus } from "./error_map.ts";
 import { transportFault } from "./transport_fault.ts";
 
@@ -28,7 +30,7 @@ export function errorStatus(error: CacheError): grpc.StatusObject {
 /**
  * Gives every call its correlation id, which the handler finds in the metadata and the caller in
  * the first metadata it receives, and every failure its error code; bounds how long a request may
- * take to come and what it may hold until then.
+ * take to come and what it may hold until then, and the same of its answer until that is taken.
  *
  * The library answers a message over the limit, a passed deadline and the like below all
  * interceptors, by the methods of `call` itself: so these are replaced, not wrapped.
@@ -39,10 +41,11 @@ export function callEnvelope(options: {
   readonly maxRequestBytes: number;
   readonly clock: Clock;
   readonly arrivals: ArrivalLimits;
+  readonly departures: DepartureLimits;
 }): grpc.ServerInterceptor {
   return (method, call) => {
     const request = { path: method.path, maxBytes: options.maxRequestBytes };
-    const { getDeadline, start, sendMetadata, sendStatus } = call;
+    const { getDeadline, start, sendMetadata, sendMessage, sendStatus } = call;
     const stream = streamOf(call);
     let arrival: Arrival | undefined;
     let isWhole = false;
@@ -87,6 +90,15 @@ export function callEnvelope(options: {
       metadata.set(CORRELATION_KEY, id);
       idSent = true;
       sendMetadata.call(call, metadata);
+    };
+    call.sendMessage = (message, sent) => {
+      const limits = options.departures;
+      // Only the answers of the cache come encoded. Others are small, or parts of a stream that has
+      // no end to wait for.
+      const bytes = message instanceof Uint8Array ? message.length : undefined;
+      if (bytes === undefined || beginDeparture(stream, { bytes, limits })) {
+        sendMessage.call(call, message, sent);
+      } else call.sendStatus(errorStatus(overBudget()));
     };
     call.sendStatus = (status) => {
       const coded = withErrorCode(status, request);

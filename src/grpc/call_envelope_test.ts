@@ -5,6 +5,7 @@ import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
 import { callEnvelope } from "./call_envelope.ts";
+import { CONNECTION_LIMITS, Connections } from "./connections.ts";
 import { ERROR_CODE_KEY } from "./error_map.ts";
 
 type Listener = Parameters<grpc.ServerInterceptingCallInterface["start"]>[0];
@@ -45,11 +46,13 @@ function begin(): {
   const clock = new FakeClock();
   const budget = new MemoryBudget(1_000);
   const below = new FakeCall();
+  const timeouts = new TimeoutQueue({ clock, timeoutMs: TIMEOUT_MS });
   const interceptor = callEnvelope({
     newCorrelationId: () => "id",
     maxRequestBytes: 100,
     clock,
-    arrivals: { budget, timeouts: new TimeoutQueue({ clock, timeoutMs: TIMEOUT_MS }) },
+    arrivals: { budget, timeouts },
+    departures: { budget, timeouts, connections: new Connections(CONNECTION_LIMITS, { clock }) },
   });
   const method = { path: "/s/M" } as unknown as Parameters<typeof interceptor>[0];
   const call = interceptor(

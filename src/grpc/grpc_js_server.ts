@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { constants } from "node:http2";
 import grpc from "@grpc/grpc-js";
 import { BindError } from "../core/bind_error.ts";
@@ -9,15 +8,19 @@ import type { Limits } from "../core/limits.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Logger } from "../core/telemetry.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
+import type { TlsFiles } from "../core/tls_files.ts";
 import { registerCache } from "./cache_rpcs.ts";
 import { callEnvelope } from "./call_envelope.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connections.ts";
 import { abortsUnderGrpc } from "./deno_version.ts";
 import { HealthService } from "./health.ts";
 import { registerHealth } from "./health_rpcs.ts";
 import { addReflection } from "./reflection.ts";
+import { keepListening } from "./keep_listening.ts";
 import { loadSchema } from "./schema.ts";
 import type { Handlers } from "./service.ts";
-import { sessionsOf } from "./sessions.ts";
+import { listenersOf, sessionsOf } from "./sessions.ts";
+import { TlsCredentials } from "./tls_credentials.ts";
 
 const MAX_HEALTH_WATCHERS = 1000;
 /** Calls that one connection may have in flight; a client queues the rest or opens another. */
@@ -35,13 +38,15 @@ export interface GrpcServerOptions {
   readonly host: string;
   /** 0 for a free one. */
   readonly port: number;
-  readonly tls?: { readonly certificatePem: string; readonly keyPem: string };
+  /** Absent for plain HTTP/2. New connections get the pair that is current. */
+  readonly tls?: TlsFiles;
+  readonly connectionLimits?: ConnectionLimits;
   readonly limits: Limits;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
-  /** How long a request may take to come. */
+  /** How long a request may take to come, and an answer to be taken. */
   readonly requestTimeoutMs: number;
-  /** Holds the bytes of requests that are still coming. */
+  /** Holds the bytes of requests that are still coming, and of answers on their way. */
   readonly budget: MemoryBudget;
   /** Whether clients may ask for the schema. */
   readonly reflection: boolean;
@@ -69,19 +74,25 @@ export async function startGrpcServer(
   handlers: Handlers,
   options: GrpcServerOptions,
 ): Promise<GrpcServer> {
-  const { budget, clock, lifecycle, limits, logger, newCorrelationId } = options;
+  const { budget, clock, connectionLimits = CONNECTION_LIMITS, logger, tls } = options;
   // What the library logs may hold metadata, such as tokens.
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   if (abortsUnderGrpc(Deno.version.deno)) {
     logger.warn("This version of Deno may abort under gRPC load.", { deno: Deno.version.deno });
   }
-  const maxRequestBytes = largestRequestBytes(limits);
   const timeouts = new TimeoutQueue({ clock, timeoutMs: options.requestTimeoutMs });
+  const connections = new Connections(connectionLimits, { clock });
+  const health = new HealthService({
+    lifecycle: options.lifecycle,
+    maxWatchers: MAX_HEALTH_WATCHERS,
+  });
+  const maxRequestBytes = largestRequestBytes(options.limits);
   const envelope = callEnvelope({
-    newCorrelationId,
+    newCorrelationId: options.newCorrelationId,
     maxRequestBytes,
     clock,
     arrivals: { budget, timeouts },
+    departures: { budget, timeouts, connections },
   });
   const server = new grpc.Server({
     "grpc.max_receive_message_length": maxRequestBytes,
@@ -89,15 +100,27 @@ export async function startGrpcServer(
     "grpc.max_concurrent_streams": MAX_CONCURRENT_STREAMS,
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+    "grpc.max_connection_idle_ms": connectionLimits.idleTimeoutMs,
     "grpc.enable_channelz": 0,
     interceptors: [envelope],
   });
-  const schema = loadSchema({ keepCase: false });
-  registerCache(server, { handlers, schema, maxBatchKeys: limits.maxBatchKeys });
-  const health = new HealthService({ lifecycle, maxWatchers: MAX_HEALTH_WATCHERS });
-  registerHealth(server, { health, schema });
-  if (options.reflection) addReflection(server);
-  const port = await bind(server, options);
+  register(server, { handlers, health, options });
+  const { helloTimeoutMs: handshakeTimeoutMs } = connectionLimits;
+  const credentials = tls === undefined
+    ? grpc.ServerCredentials.createInsecure()
+    : new TlsCredentials(tls, { handshakeTimeoutMs });
+  const stop = (): void => {
+    timeouts.stop();
+    connections.close();
+  };
+  const port = await bind(server, { ...options, credentials }).catch((error) => {
+    stop();
+    throw error;
+  });
+  const watches = listenersOf(server).map((listener) => {
+    connections.watch(listener, { isSecure: tls !== undefined });
+    return keepListening(listener, { clock, logger });
+  });
   return {
     port,
     drain: () => {
@@ -106,17 +129,19 @@ export async function startGrpcServer(
       }
     },
     shutdown: () => {
+      for (const watch of watches) watch.close();
       health.close();
       return new Promise((resolve, reject) => {
         server.tryShutdown((error) => {
-          timeouts.stop();
+          stop();
           if (error === undefined) resolve();
           else reject(error);
         });
       });
     },
     abort: () => {
-      timeouts.stop();
+      for (const watch of watches) watch.close();
+      stop();
       const sessions = sessionsOf(server);
       server.forceShutdown();
       // Deno regards the code only where there is an error.
@@ -126,6 +151,20 @@ export async function startGrpcServer(
   };
 }
 
+function register(
+  server: grpc.Server,
+  { handlers, health, options: { limits, reflection } }: {
+    readonly handlers: Handlers;
+    readonly health: HealthService;
+    readonly options: GrpcServerOptions;
+  },
+): void {
+  const schema = loadSchema({ keepCase: false });
+  registerCache(server, { handlers, schema, maxBatchKeys: limits.maxBatchKeys });
+  registerHealth(server, { health, schema });
+  if (reflection) addReflection(server);
+}
+
 function largestRequestBytes(limits: Limits): number {
   const { maxBatchBytes, maxBatchKeys, maxKeyBytes, maxValueBytes } = limits;
   const entryBytes = maxKeyBytes + ENTRY_OVERHEAD_BYTES;
@@ -133,26 +172,27 @@ function largestRequestBytes(limits: Limits): number {
   return payloadBytes + maxBatchKeys * entryBytes + REQUEST_OVERHEAD_BYTES;
 }
 
-function bind(server: grpc.Server, options: GrpcServerOptions): Promise<number> {
-  const wanted = hostPort(options.host, options.port);
+function bind(
+  server: grpc.Server,
+  { host, port, credentials }: {
+    readonly host: string;
+    readonly port: number;
+    readonly credentials: grpc.ServerCredentials;
+  },
+): Promise<number> {
+  const wanted = hostPort(host, port);
   return new Promise((resolve, reject) => {
-    server.bindAsync(wanted, serverCredentials(options.tls), (error, port) => {
+    server.bindAsync(wanted, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else if (error.message.includes("EADDRINUSE")) {
-        reject(new Deno.errors.AddrInUse(`gRPC cannot listen on ${wanted}: it is in use.`));
-      } else {reject(
-          new BindError(`gRPC cannot listen on ${wanted}: ${error.message}`, { cause: error }),
-        );}
+      else reject(bindFailure(error, wanted));
     });
   });
 }
 
-function serverCredentials(tls: GrpcServerOptions["tls"]): grpc.ServerCredentials {
-  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
-  // Without authorities of its own the library takes those of its environment, and Deno sends every
-  // one along with the certificate.
-  const noAuthorities = Buffer.alloc(0);
-  return grpc.ServerCredentials.createSsl(noAuthorities, [
-    { cert_chain: Buffer.from(tls.certificatePem), private_key: Buffer.from(tls.keyPem) },
-  ]);
+function bindFailure(error: Error, address: string): Error {
+  const what = `gRPC cannot listen on ${address}`;
+  if (error.message.includes("EADDRINUSE")) {
+    return new Deno.errors.AddrInUse(`${what}: it is in use.`);
+  }
+  return new BindError(`${what}: ${error.message}`, { cause: error });
 }

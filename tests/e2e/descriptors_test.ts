@@ -1,6 +1,7 @@
 // Requirements 8.5, 9.5: running out of file descriptors ends nothing but the accepting.
 import assert from "node:assert/strict";
 import { serverTest } from "../support/backends.ts";
+import { GrpcDriver } from "../support/grpc_driver.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { memorySettings, ServiceProcess } from "./service_process.ts";
@@ -16,6 +17,18 @@ async function starve(pid: number): Promise<void> {
   assert.ok(success, "prlimit failed");
 }
 
+/** Takes up all descriptors with connections to `port`, and keeps them until it is disposed of. */
+async function crowd(port: number): Promise<DisposableStack> {
+  const connections = new DisposableStack();
+  for (let count = 0; count < 2 * SPARE_DESCRIPTORS; count++) {
+    // Refused from when the server stops accepting.
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+    if (connection === undefined) break;
+    connections.use(connection);
+  }
+  return connections;
+}
+
 serverTest({
   name: "without file descriptors open connections are served, and new ones when there are some",
   needs: [],
@@ -25,19 +38,13 @@ serverTest({
     assert.equal((await kept.exchange("GET", "/live")).status, 200);
     await starve(service.pid);
 
-    const crowd = new DisposableStack();
+    const crowded = await crowd(service.httpPort);
     try {
-      for (let count = 0; count < 2 * SPARE_DESCRIPTORS; count++) {
-        // Refused from when the server stops accepting.
-        const connection = await HttpConnection.open(service.httpPort).catch(() => undefined);
-        if (connection === undefined) break;
-        crowd.use(connection);
-      }
       const { level } = await service.logged("REST cannot accept connections; it tries again.");
       assert.equal(level, "error");
       assert.equal((await kept.exchange("GET", "/live")).status, 200);
     } finally {
-      crowd.dispose();
+      crowded.dispose();
     }
     await waitFor(async () => await service.readyStatus() === 200, {
       deadlineMs: 10_000,
@@ -45,5 +52,34 @@ serverTest({
     });
     service.signal("SIGTERM");
     assert.equal((await service.ended).code, 0);
+  },
+});
+
+serverTest({
+  name: "without file descriptors gRPC serves open connections, and new ones when there are some",
+  needs: [],
+  async fn(): Promise<void> {
+    await using service = await ServiceProcess.start(memorySettings());
+    const kept = new GrpcDriver(`127.0.0.1:${service.grpcPort}`);
+    const late = new GrpcDriver(`127.0.0.1:${service.grpcPort}`, { deadlineMs: 500 });
+    try {
+      await kept.get("n", "k");
+      await starve(service.pid);
+      const crowded = await crowd(service.grpcPort);
+      try {
+        const { level } = await service.logged("gRPC cannot accept connections; it tries again.");
+        assert.equal(level, "error");
+        await kept.get("n", "k");
+      } finally {
+        crowded.dispose();
+      }
+      await waitFor(() => late.get("n", "k"), { deadlineMs: 10_000, what: "new connections" });
+      await kept.get("n", "k");
+      service.signal("SIGTERM");
+      assert.equal((await service.ended).code, 0);
+    } finally {
+      kept.close();
+      late.close();
+    }
   },
 });

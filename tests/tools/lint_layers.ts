@@ -13,8 +13,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   crypto: ["core"],
   auth: ["core"],
   telemetry: ["core"],
-  http: ["core", "cache", "auth"],
-  grpc: ["core", "cache", "auth"],
+  net: ["core"],
+  http: ["core", "cache", "auth", "net"],
+  grpc: ["core", "cache", "auth", "net"],
   config: ["core"],
   system: ["core"],
   app: [
