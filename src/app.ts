@@ -143,7 +143,6 @@ async function start(
   const shared = {
     service,
     observer: new OperationObserver({
-      clock,
       meter,
       ...(parts.requestLog === undefined ? {} : { log: parts.requestLog }),
       ...(tracer === undefined ? {} : { tracer }),

@@ -36,18 +36,26 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 export interface Arrival {
   readonly api: "rest" | "grpc";
   readonly correlationId: string;
-  /** The caller's `traceparent`. */
-  readonly traceparent: string | undefined;
-  /** The caller's `tracestate`. */
-  readonly tracestate?: string | undefined;
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
+  /** The caller's headers or metadata, by names in lower case. */
+  readonly headers: { get(name: string): string | null | undefined };
+}
+
+/** How and when an operation was answered. */
+export interface OperationAnswer {
+  /** A status of HTTP, or the name of one of gRPC. */
+  readonly status: number | string;
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
 }
 
 /** Turns operations into metrics, log lines and spans; never throws. */
 export interface Observer {
   /** To be called as the operation comes in. */
   begin(operation: Operation, arrival: Arrival): OperationRecord;
-  /** To be called once it is answered, by a status of HTTP or the name of one of gRPC. */
-  end(record: OperationRecord, status: number | string): void;
+  /** To be called once it is answered, at `atMs` of the monotonic clock. */
+  end(record: OperationRecord, answer: OperationAnswer): void;
 }
 
 /** Counts what happens; never throws. */

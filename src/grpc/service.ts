@@ -105,18 +105,14 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
   const { budget, clock, concurrency, logger, meter, observer, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
     const { correlationId, requestBytes, signal } = info;
-    const traceparent = info.metadata("traceparent");
-    const record = observer.begin(OPERATION_OF[method], {
-      api: "grpc",
-      correlationId,
-      traceparent,
-      tracestate: info.metadata("tracestate"),
-    });
+    const atMs = clock.monotonicMs();
+    const arrival = { api: "grpc", correlationId, atMs, headers: { get: info.metadata } } as const;
+    const record = observer.begin(OPERATION_OF[method], arrival);
     let status = "OK";
     let heldBytes = 0;
     let hasPlace = false;
     try {
-      const deadlineMs = clock.monotonicMs() + Math.min(info.timeoutMs, requestTimeoutMs);
+      const deadlineMs = atMs + Math.min(info.timeoutMs, requestTimeoutMs);
       if (!budget.tryReserve(requestBytes)) throw overBudget();
       heldBytes = requestBytes;
       // Before a place is taken: a verdict may have to wait for a key set from elsewhere.
@@ -142,9 +138,9 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
     } finally {
       budget.release(heldBytes);
       if (hasPlace) concurrency.leave();
-      observer.end(record, status);
-      const seconds = (clock.monotonicMs() - record.startedAtMs) / 1000;
-      meter.rpc({ method, code: status }, seconds);
+      const endedAtMs = clock.monotonicMs();
+      observer.end(record, { status, atMs: endedAtMs });
+      meter.rpc({ method, code: status }, (endedAtMs - atMs) / 1000);
     }
   };
 }

@@ -7,6 +7,8 @@ export interface Exchange {
   /** From `rawPath`. */
   readonly path: string;
   readonly correlationId: string;
+  /** Monotonic milliseconds. */
+  readonly arrivedAtMs: number;
   /** Monotonic milliseconds after which the request is given up. */
   readonly deadlineMs: number;
   /** Set where the request is an operation on the cache. */

@@ -26,14 +26,9 @@ export type OperationOf = (operation: Operation, handler: OperationHandler) => H
 /** Makes handlers with these parts. */
 export function operationsWith({ verifier, concurrency, observer }: OperationParts): OperationOf {
   return (operation, handler) => async (exchange) => {
-    const { correlationId, deadlineMs, request: { headers } } = exchange;
-    const traceparent = headers.get("traceparent") ?? undefined;
-    const record = observer.begin(operation, {
-      api: "rest",
-      correlationId,
-      traceparent,
-      tracestate: headers.get("tracestate") ?? undefined,
-    });
+    const { correlationId, arrivedAtMs, deadlineMs, request: { headers } } = exchange;
+    const arrival = { api: "rest", correlationId, atMs: arrivedAtMs, headers } as const;
+    const record = observer.begin(operation, arrival);
     exchange.record = record;
     // Before a place is taken: a verdict may have to wait for a key set from elsewhere.
     const verdict = verifier.verify(headers.get("authorization") ?? undefined);

@@ -134,6 +134,7 @@ class Responder {
       request,
       path,
       correlationId: correlationId(request.headers.get("x-correlation-id"), newCorrelationId),
+      arrivedAtMs,
       deadlineMs: arrivedAtMs + requestTimeoutMs,
     };
     let answer: Answer | LiveAnswer;
@@ -151,12 +152,13 @@ class Responder {
       }
     }
     const { status } = answer;
-    if (exchange.record !== undefined) observer.end(exchange.record, status);
+    const atMs = clock.monotonicMs();
+    if (exchange.record !== undefined) observer.end(exchange.record, { status, atMs });
     meter.httpRequest({
       route: route?.template ?? "none",
       method: METHODS.has(request.method) ? request.method : "other",
       status,
-    }, (clock.monotonicMs() - arrivedAtMs) / 1000);
+    }, (atMs - arrivedAtMs) / 1000);
     return this.#ready(answer, exchange);
   }
 

@@ -1,11 +1,9 @@
-import type { Clock } from "../core/clock.ts";
 import { OperationRecord } from "../core/operation_record.ts";
 import type { Operation } from "../core/principal.ts";
-import type { Arrival, Meter, Observer, Span } from "../core/telemetry.ts";
+import type { Arrival, Meter, Observer, OperationAnswer, Span } from "../core/telemetry.ts";
 
 /** What an observer hands operations on to. */
 export interface ObserverParts {
-  readonly clock: Clock;
   readonly meter: Meter;
   /** Absent where operations are not logged. */
   readonly log?: {
@@ -30,17 +28,17 @@ export class OperationObserver implements Observer {
   }
 
   begin(operation: Operation, arrival: Arrival): OperationRecord {
-    const { clock, tracer } = this.#parts;
+    const { tracer } = this.#parts;
     return new OperationRecord(operation, {
       correlationId: arrival.correlationId,
-      startedAtMs: clock.monotonicMs(),
+      startedAtMs: arrival.atMs,
       span: tracer?.begin(operation, arrival),
     });
   }
 
-  end(record: OperationRecord, status: number | string): void {
-    const { clock, meter, log, tracer } = this.#parts;
-    const durationMs = clock.monotonicMs() - record.startedAtMs;
+  end(record: OperationRecord, { status, atMs }: OperationAnswer): void {
+    const { meter, log, tracer } = this.#parts;
+    const durationMs = atMs - record.startedAtMs;
     meter.operation(record, durationMs / 1000);
     log?.write(record, { status, durationMs });
     if (record.span !== undefined) tracer?.end(record.span, record, status);

@@ -140,9 +140,10 @@ export class OtelTracer {
   }
 
   /** W3C Trace Context; what does not conform to it begins a new trace. */
-  #callersContext({ traceparent, tracestate }: Arrival): Context {
+  #callersContext({ headers }: Arrival): Context {
+    const traceparent = headers.get("traceparent") ?? undefined;
     if (traceparent === undefined) return ROOT_CONTEXT;
-    const carrier = { traceparent, tracestate };
+    const carrier = { traceparent, tracestate: headers.get("tracestate") ?? undefined };
     return this.#propagator.extract(ROOT_CONTEXT, carrier, defaultTextMapGetter);
   }
 }

@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import type { OperationRecord } from "../core/operation_record.ts";
 import type { Meter } from "../core/telemetry.ts";
+import { BoundHistogram, type HistogramSeries } from "./bound_histogram.ts";
 import { registerProcessMetrics } from "./process_metrics.ts";
 import { type Stats, statsOf } from "./stats.ts";
 
@@ -28,12 +29,6 @@ export interface Gauges {
 /** Counts for Prometheus, under the names of docs/operating.md. */
 export class PrometheusMeter implements Meter {
   readonly #registry = new Registry();
-  readonly #hits = this.#counter("cache_hit_total", {
-    help: "Keys that were found, by where.",
-    label: "source",
-    values: ["redis", "local"],
-  });
-  readonly #misses = this.#counter("cache_miss_total", { help: "Keys that were not found." });
   readonly #evictions = this.#counter("cache_eviction_total", {
     help: "Entries that left local memory other than by being replaced, by reason.",
     label: "reason",
@@ -85,11 +80,13 @@ export class PrometheusMeter implements Meter {
     help: "gRPC calls, by method and status.",
     labels: ["method", "code"],
   });
-  readonly #localHit = this.#hits.labels("local");
-  readonly #redisHit = this.#hits.labels("redis");
-  readonly #latencyOf = new Map<string, Observing>();
-  readonly #httpOf = new Map<string, Observing>();
-  readonly #rpcOf = new Map<string, Observing>();
+  readonly #lagSeries = this.#lag.bind();
+  readonly #latencyOf = new Map<string, HistogramSeries>();
+  readonly #httpOf = new Map<string, HistogramSeries>();
+  readonly #rpcOf = new Map<string, HistogramSeries>();
+  #localHits = 0;
+  #redisHits = 0;
+  #misses = 0;
 
   constructor() {
     // A series that begins with its first event would hide that one from `increase`.
@@ -97,17 +94,26 @@ export class PrometheusMeter implements Meter {
     for (const action of ["delete", "update"]) {
       for (const outcome of ["applied", "retried"]) this.#events.labels(action, outcome).inc(0);
     }
+    this.#totals("cache_hit_total", {
+      help: "Keys that were found, by where.",
+      values:
+        () => [[{ source: "redis" }, this.#redisHits], [{ source: "local" }, this.#localHits]],
+    });
+    this.#totals("cache_miss_total", {
+      help: "Keys that were not found.",
+      values: () => [[{}, this.#misses]],
+    });
     registerProcessMetrics(this.#registry);
   }
 
   operation(record: OperationRecord, seconds: number): void {
     const { operation, localHits, hitsOfRedis, misses } = record;
-    if (localHits > 0) this.#localHit.inc(localHits);
-    if (hitsOfRedis > 0) this.#redisHit.inc(hitsOfRedis);
-    if (misses > 0) this.#misses.inc(misses);
+    this.#localHits += localHits;
+    this.#redisHits += hitsOfRedis;
+    this.#misses += misses;
     let latency = this.#latencyOf.get(operation);
     if (latency === undefined) {
-      latency = this.#latency.labels(operation);
+      latency = this.#latency.bind({ operation });
       this.#latencyOf.set(operation, latency);
     }
     latency.observe(seconds);
@@ -124,7 +130,7 @@ export class PrometheusMeter implements Meter {
     const id = `${status} ${method} ${route}`;
     let duration = this.#httpOf.get(id);
     if (duration === undefined) {
-      duration = this.#http.labels(route, method, `${status}`);
+      duration = this.#http.bind({ route, method, status: `${status}` });
       this.#httpOf.set(id, duration);
     }
     duration.observe(seconds);
@@ -134,7 +140,7 @@ export class PrometheusMeter implements Meter {
     const id = `${code} ${method}`;
     let duration = this.#rpcOf.get(id);
     if (duration === undefined) {
-      duration = this.#rpc.labels(method, code);
+      duration = this.#rpc.bind({ method, code });
       this.#rpcOf.set(id, duration);
     }
     duration.observe(seconds);
@@ -153,7 +159,7 @@ export class PrometheusMeter implements Meter {
   }
 
   invalidationLag(seconds: number): void {
-    this.#lag.observe(seconds);
+    this.#lagSeries.observe(seconds);
   }
 
   eviction(reason: string, entries: number): void {
@@ -202,16 +208,9 @@ export class PrometheusMeter implements Meter {
         for (const [state, nodes] of Object.entries(breakers())) this.set({ state }, nodes);
       },
     });
-    let dropped = 0;
-    new Counter({
-      name: "cache_log_dropped_total",
+    this.#totals("cache_log_dropped_total", {
       help: "Log lines that were dropped because nobody took them.",
-      registers: [this.#registry],
-      collect(): void {
-        const now = droppedLogLines();
-        this.inc(now - dropped);
-        dropped = now;
-      },
+      values: () => [[{}, droppedLogLines()]],
     });
   }
 
@@ -245,6 +244,27 @@ export class PrometheusMeter implements Meter {
     return counter;
   }
 
+  /** A counter that is counted elsewhere. */
+  #totals(
+    name: string,
+    { help, values }: {
+      readonly help: string;
+      readonly values: () => readonly (readonly [Record<string, string>, number])[];
+    },
+  ): void {
+    const labelNames = values().flatMap(([labels]) => Object.keys(labels));
+    new Counter({
+      name,
+      help,
+      labelNames: [...new Set(labelNames)],
+      registers: [this.#registry],
+      collect(): void {
+        this.reset();
+        for (const [labels, value] of values()) this.inc(labels, value);
+      },
+    });
+  }
+
   #histogram(
     name: string,
     { help, labels, buckets = LATENCY_BUCKETS }: {
@@ -252,8 +272,8 @@ export class PrometheusMeter implements Meter {
       readonly labels: readonly string[];
       readonly buckets?: readonly number[];
     },
-  ): Histogram {
-    return new Histogram({
+  ): BoundHistogram {
+    return new BoundHistogram({
       name,
       help,
       labelNames: [...labels],
@@ -272,9 +292,4 @@ export class PrometheusMeter implements Meter {
       },
     });
   }
-}
-
-/** A histogram of which the labels are bound. */
-interface Observing {
-  observe(value: number): void;
 }

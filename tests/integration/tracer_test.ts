@@ -13,12 +13,20 @@ import { systemClock } from "../../src/system.ts";
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const CALLER_ID = "b7ad6b7169203331";
 
-function arrival(more: Partial<Arrival> = {}): Arrival {
-  return { api: "rest", correlationId: "id", traceparent: undefined, ...more };
+interface CallerContext {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+}
+
+function arrival(
+  { api = "rest", ...context }: CallerContext & { readonly api?: Arrival["api"] } = {},
+): Arrival {
+  const headers = new Map(Object.entries(context));
+  return { api, correlationId: "id", atMs: systemClock.monotonicMs(), headers };
 }
 
 /** What a caller sends along; `sampled` says what it decided. */
-function from(sampled: boolean): Partial<Arrival> {
+function from(sampled: boolean): CallerContext {
   return { traceparent: `00-${TRACE_ID}-${CALLER_ID}-0${sampled ? 1 : 0}` };
 }
 
@@ -38,7 +46,10 @@ function record(span: Span | undefined): OperationRecord {
 }
 
 /** Begins and ends the span of one call. */
-function call(tracer: OtelTracer, more: Partial<Arrival> = {}): Span | undefined {
+function call(
+  tracer: OtelTracer,
+  more: CallerContext & { readonly api?: Arrival["api"] } = {},
+): Span | undefined {
   const span = tracer.begin("get", arrival(more));
   if (span !== undefined) tracer.end(span, record(span), 200);
   return span;
