@@ -5,7 +5,7 @@ import { batchAnswerTooLarge, CacheError, isStoreOutage } from "../core/errors.t
 import { storeKey } from "../core/key.ts";
 import { formatStamp, type HybridClock } from "../core/stamp.ts";
 import type { ReadResult, Source, Store, StoreRead } from "../core/store.ts";
-import type { Span } from "../core/telemetry.ts";
+import type { Span } from "../core/span.ts";
 import { type Call, startWithinDeadline } from "./call.ts";
 import type { Local } from "./local.ts";
 import type { Bytes, Hit, KeyRequest, Miss, Opened } from "./operations.ts";

@@ -1,6 +1,6 @@
 import { CacheError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
-import type { Span, SpanAttributes } from "../core/telemetry.ts";
+import type { Span, SpanAttributes } from "../core/span.ts";
 
 /** A part of a call that has a span of its own. */
 export interface Part {

@@ -1,6 +1,6 @@
 import type { Operation } from "./principal.ts";
 import type { Source } from "./store.ts";
-import type { Span } from "./telemetry.ts";
+import type { Span } from "./span.ts";
 
 /**
  * One operation on its way, for metrics, log and trace: whoever learns something of it writes it here.

@@ -15,23 +15,6 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** A stretch of work in a trace (W3C Trace Context). */
-export interface Span {
-  /** 32 hexadecimal digits. */
-  readonly traceId: string;
-  /** 16 hexadecimal digits. */
-  readonly spanId: string;
-  /** Begins a part of it. */
-  child(name: string, attributes?: SpanAttributes): Span;
-  set(attributes: SpanAttributes): void;
-  /** Marks it as failed, by a code of `core/errors.ts`. */
-  fail(code: string): void;
-  end(): void;
-}
-
-/** By the names of OpenTelemetry's semantic conventions; never a key or a value. */
-export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
-
 /** Where a call comes in, and by what. */
 export interface Arrival {
   readonly api: "rest" | "grpc";

@@ -1,6 +1,7 @@
 import { OperationRecord } from "../core/operation_record.ts";
 import type { Operation } from "../core/principal.ts";
-import type { Arrival, Meter, Observer, OperationAnswer, Span } from "../core/telemetry.ts";
+import type { Span } from "../core/span.ts";
+import type { Arrival, Meter, Observer, OperationAnswer } from "../core/telemetry.ts";
 
 /** What an observer hands operations on to. */
 export interface ObserverParts {

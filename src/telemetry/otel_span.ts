@@ -6,7 +6,7 @@ import {
   trace,
   type Tracer,
 } from "@opentelemetry/api";
-import type { Span, SpanAttributes } from "../core/telemetry.ts";
+import type { Span, SpanAttributes } from "../core/span.ts";
 
 /** What all spans of one call share. */
 export interface SpanParts {

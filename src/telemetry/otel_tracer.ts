@@ -15,7 +15,8 @@ import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trac
 import type { Clock } from "../core/clock.ts";
 import type { OperationRecord } from "../core/operation_record.ts";
 import type { Operation } from "../core/principal.ts";
-import type { Arrival, Logger, Span } from "../core/telemetry.ts";
+import type { Span } from "../core/span.ts";
+import type { Arrival, Logger } from "../core/telemetry.ts";
 import { OnceAMinute } from "./once_a_minute.ts";
 import { OtelSpan, UnrecordedSpan } from "./otel_span.ts";
 import { type OtelVariables, resourceAttributesOf, samplerOf } from "./otel_variables.ts";

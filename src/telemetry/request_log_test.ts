@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { OperationRecord } from "../core/operation_record.ts";
-import type { Span } from "../core/telemetry.ts";
+import type { Span } from "../core/span.ts";
 import { LogBuffer } from "./log_buffer.ts";
 import { prettyLine } from "./log_line.ts";
 import { RequestLog, type RequestLogOptions } from "./request_log.ts";

@@ -1,6 +1,7 @@
 import type { OperationRecord } from "../core/operation_record.ts";
 import type { Operation } from "../core/principal.ts";
-import type { Arrival, SpanAttributes } from "../core/telemetry.ts";
+import type { SpanAttributes } from "../core/span.ts";
+import type { Arrival } from "../core/telemetry.ts";
 
 /** How the span of a call begins. */
 export interface SpanStart {

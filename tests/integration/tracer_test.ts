@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { OperationRecord } from "../../src/core/operation_record.ts";
-import type { Arrival, Span } from "../../src/core/telemetry.ts";
+import type { Span } from "../../src/core/span.ts";
+import type { Arrival } from "../../src/core/telemetry.ts";
 import { OtelTracer } from "../../src/telemetry/otel_tracer.ts";
 import type { OtelVariables } from "../../src/telemetry/otel_variables.ts";
 import { RecordingLogger } from "../harness/recording_logger.ts";
