@@ -147,7 +147,7 @@ Deno.test("every setting reaches the configuration", () => {
     BREAKER_OPEN_TIMEOUT: "1m",
     BREAKER_HALF_OPEN_REQUESTS: "4",
     BREAKER_SUCCESS_THRESHOLD: "4",
-    CACHE_BACKEND: "memory",
+    CACHE_BACKEND: "redis",
     CACHE_DEFAULT_TTL: "2h",
     CACHE_MAX_MEMORY_MB: "100",
     CACHE_EVICTION_POLICY: "lfu",
@@ -546,4 +546,11 @@ Deno.test("secrets are held as Secret, so a printed configuration shows none", (
   const { config } = accepted({ REDIS_PASSWORD: MARK, AUTH_ENCRYPTION_KEY: KEY });
   assert.ok(config.redis.password instanceof Secret);
   assert.doesNotMatch(Deno.inspect(config, { depth: 9 }) + JSON.stringify(config), /S3CR3T|a2tr/);
+});
+
+Deno.test("the memory backend is chosen by name, and evicts by recency only", () => {
+  const memory = { ...BASE, CACHE_BACKEND: "memory" };
+  assert.equal(accepted(memory).config.cache.backend, "memory");
+  const [fault] = faultsOf({ ...memory, CACHE_EVICTION_POLICY: "lfu" });
+  assert.match(fault ?? "", /^CACHE_EVICTION_POLICY must be lru with CACHE_BACKEND=memory/);
 });
