@@ -19,6 +19,7 @@ const WRITE_TIMEOUT_MS = 3000;
 /** No process writes under it, so that an event's stamp is the same wherever it is carried out. */
 const EVENT_WRITER = 0;
 const NO_PAYLOAD: Bytes = new Uint8Array(0);
+const NO_VALUES: InvalidationEvent["values"] = new Map();
 
 export interface InvalidatorParts {
   readonly store: Store;
@@ -46,17 +47,21 @@ export class Invalidator {
     const { store, meter } = this.#parts;
     const nowMs = store.time.nowMs();
     if (Number.isNaN(nowMs)) throw outage("Redis has not answered since the start.");
-    const stamp = {
-      // A time far ahead would win over all that comes until then.
-      ms: Math.min(event.atMs, Math.floor(nowMs) + MAX_STAMP_LEAD_MS),
-      counter: 0,
-      writer: EVENT_WRITER,
-    };
+    // A time far ahead would win over all that comes until then, and the minute that it counts as would
+    // begin anew whenever the event comes again: it may remove, but bring no value.
+    const latestMs = Math.floor(nowMs) + MAX_STAMP_LEAD_MS;
+    const values = event.atMs > latestMs ? NO_VALUES : event.values;
+    const stamp = { ms: Math.min(event.atMs, latestMs), counter: 0, writer: EVENT_WRITER };
+    const failures: unknown[] = [];
     for (let i = 0; i < event.keys.length; i += LANES) {
-      const lanes = event.keys.slice(i, i + LANES).map((key) => this.#applyTo(key, event, stamp));
-      const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
-      if (failed?.status === "rejected") throw failed.reason;
+      const lanes = event.keys.slice(i, i + LANES)
+        .map((key) => this.#applyTo(key, { ...event, values }, stamp));
+      for (const outcome of await Promise.allSettled(lanes)) {
+        if (outcome.status === "rejected") failures.push(outcome.reason);
+      }
     }
+    // What was away may be back: only an event of which nothing else is left to do is given up.
+    if (failures.length > 0) throw failures.find(isStoreOutage) ?? failures[0];
     meter.invalidationEvent(event.action, "applied");
     meter.invalidationLag(Math.max(0, store.time.nowMs() - event.atMs) / 1000);
   }
@@ -129,8 +134,10 @@ export class Invalidator {
       if (outcome.status === "failed") throw outcome.error;
       if (outcome.status === "late") throw outage("The event reached Redis too late.");
     } finally {
-      // The store does not report this process's own writes to it.
-      copies?.drop(key);
+      // The store does not report this process's own writes to it. What a read under way brings is too
+      // old even if it was sent after the write: one that is sent again (unknown script, redirection)
+      // is served after it.
+      copies?.changed(key);
       if (ticket !== undefined) copies?.done(ticket);
     }
   }

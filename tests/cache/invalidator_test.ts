@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { CacheService } from "../../src/cache/cache_service.ts";
 import { Invalidator } from "../../src/cache/invalidator.ts";
+import type { Ticket } from "../../src/cache/copies.ts";
 import type { Local } from "../../src/cache/local.ts";
 import type { InvalidationEvent } from "../../src/core/bus.ts";
 import type { Envelope } from "../../src/core/envelope.ts";
@@ -169,6 +170,20 @@ Deno.test("a copy and a load under way are of no use after the event", async () 
   assert.equal(await get("k"), undefined);
 });
 
+Deno.test("a load that was sent during the event is of no use either", async () => {
+  const { clock, store, copies, invalidator } = fixture();
+  // As if the write were sent a second time, which puts the read before it.
+  let ticket: Ticket | undefined;
+  store.fails = ({ key }) => {
+    ticket = copies.read(key);
+    return false;
+  };
+  await invalidator.apply(event({ atMs: clock.wallMs() }));
+  assert(ticket !== undefined);
+  assert.equal(copies.isNewest(ticket), false);
+  copies.done(ticket);
+});
+
 Deno.test("while the store is away an event is refused, and done in full when it comes again", async () => {
   const { clock, store, service, invalidator, counted, lags, get } = fixture();
   const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
@@ -185,6 +200,42 @@ Deno.test("while the store is away an event is refused, and done in full when it
   assert.deepEqual(await Promise.all(keys.map((key) => get(key))), keys.map(() => undefined));
   assert.deepEqual(counted, ["delete applied"]);
   assert.deepEqual(lags, [2.5]);
+});
+
+Deno.test("a time far ahead brings no value, so that coming again it undoes no write", async () => {
+  const { clock, service, invalidator, get } = fixture();
+  const update = event({
+    atMs: clock.wallMs() + 86_400_000,
+    action: "update",
+    values: new Map([["k", one]]),
+  });
+  await invalidator.apply(update);
+  assert.equal(await get("k"), undefined);
+  await service.set({ namespace: "n", key: "k", value: two }, callWithin(clock));
+  await clock.advance(5000);
+  await invalidator.apply(update);
+  assert.equal(await get("k"), undefined);
+});
+
+Deno.test("a key that is refused keeps no other key of its event from being done", async () => {
+  const { clock, store, service, invalidator, get } = fixture({ envelope: withoutKeys });
+  const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+  for (const key of keys) {
+    await service.set({ namespace: "n", key, value: one }, callWithin(clock));
+  }
+  store.fails = ({ key }) => {
+    if (key === "n:k1") throw new CacheError("internal", "refused");
+    return key === "n:k2";
+  };
+  const removal = event({ atMs: clock.wallMs(), keys });
+  await assert.rejects(invalidator.apply(removal), { code: "redis_unavailable" });
+  assert.equal(await get("k299"), undefined);
+  store.fails = ({ key }) => {
+    if (key === "n:k1") throw new CacheError("internal", "refused");
+    return false;
+  };
+  await assert.rejects(invalidator.apply(removal), { code: "internal" });
+  assert.equal(await get("k2"), undefined);
 });
 
 Deno.test("a time far ahead counts as a minute ahead", async () => {
