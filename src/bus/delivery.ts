@@ -30,13 +30,13 @@ export interface DeliveryParts {
   readonly limits: EventLimits;
   readonly meter: Pick<Meter, "invalidationEvent">;
   readonly log: QuietLog;
-  readonly bury: Bury;
+  readonly bury: Bury | undefined;
 }
 
 /**
  * Hands one message of a broker to `handler`, and says what is to become of it: what was carried out
  * and what is dead is done with; where the store is away, or the dead letter did not arrive, it has to
- * come again. Never rejects. Dead and retried events are counted here, applied ones by the handler.
+ * come again. Without `bury` somebody else buries, and what is dead is done with. Never rejects. Dead and retried events are counted here, applied ones by the handler.
  */
 export async function deliver(
   message: Uint8Array,
@@ -73,6 +73,7 @@ async function buried(
   },
 ): Promise<Verdict> {
   const { reason, detail } = letter;
+  if (bury === undefined) return "acknowledge";
   try {
     await bury(reason === "too_large" ? NO_BODY : message, letter);
   } catch (error) {

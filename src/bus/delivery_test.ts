@@ -19,9 +19,10 @@ interface Delivered {
 
 async function delivered(
   message: string | Uint8Array,
-  { handler = () => Promise.resolve(), canBury = true }: {
+  { handler = () => Promise.resolve(), canBury = true, buries = true }: {
     readonly handler?: EventHandler;
     readonly canBury?: boolean;
+    readonly buries?: boolean;
   } = {},
 ): Promise<Delivered> {
   const counted: string[] = [];
@@ -32,17 +33,18 @@ async function delivered(
   const meter: Pick<Meter, "invalidationEvent"> = {
     invalidationEvent: (...count) => counted.push(count.join(" ")),
   };
+  const bury = (body: Uint8Array, letter: DeadLetter): Promise<void> => {
+    if (!canBury) return Promise.reject(new CacheError("broker_unavailable", "No broker."));
+    buried.push([body, letter]);
+    return Promise.resolve();
+  };
   const verdict = await deliver(
     typeof message === "string" ? new TextEncoder().encode(message) : message,
     {
       limits: { maxKeyBytes: 512, maxValueBytes: 1024 },
       meter,
       log: new QuietLog({ clock: new FakeClock(), logger }),
-      bury(body, letter): Promise<void> {
-        if (!canBury) return Promise.reject(new CacheError("broker_unavailable", "No broker."));
-        buried.push([body, letter]);
-        return Promise.resolve();
-      },
+      bury: buries ? bury : undefined,
       handler,
     },
   );
@@ -92,4 +94,17 @@ Deno.test("a message whose dead letter did not arrive comes again and is not cou
   assert.equal(verdict, "again");
   assert.deepEqual(counted, []);
   assert(log.includes("broker_unavailable") || log.includes("No broker."));
+});
+
+Deno.test("where somebody else buries, what is dead is done with, and counted by nobody", async () => {
+  for (const handler of [undefined, () => Promise.reject(new CacheError("internal", "no"))]) {
+    const message = handler === undefined ? "no event" : EVENT;
+    const options = handler === undefined ? {} : { handler };
+    assert.deepEqual(await delivered(message, { ...options, buries: false }), {
+      verdict: "acknowledge",
+      counted: [],
+      buried: [],
+      log: "[]",
+    });
+  }
 });

@@ -57,8 +57,9 @@ export class KafkaBus implements InvalidationBus {
   }
 
   subscribe(subscription: Subscription, handler: EventHandler): void {
-    if (this.#closed !== undefined || this.#consumers.has(subscription)) {
-      throw new Error(`The ${subscription} subscription cannot be made, or not again.`);
+    if (this.#closed !== undefined) return;
+    if (this.#consumers.has(subscription)) {
+      throw new Error(`The ${subscription} subscription cannot be made again.`);
     }
     const { limits, meter } = this.#options;
     const bury = (body: Uint8Array, letter: DeadLetter): Promise<void> => this.#bury(body, letter);
@@ -68,7 +69,14 @@ export class KafkaBus implements InvalidationBus {
       access: this.#options,
       positions: subscription === "shared" ? undefined : new Map<number, string>(),
       deliver: (message: Uint8Array) =>
-        deliver(message, { limits, meter, log: this.#log, bury, handler }),
+        deliver(message, {
+          limits,
+          meter,
+          log: this.#log,
+          // Of all subscriptions of the group the shared one sees every message once.
+          bury: subscription === "private" && this.#consumers.has("shared") ? undefined : bury,
+          handler,
+        }),
     };
     const link = new KafkaLink({
       ...this.#options,

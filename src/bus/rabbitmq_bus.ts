@@ -77,7 +77,18 @@ export class RabbitmqBus implements InvalidationBus {
   subscribe(subscription: Subscription, handler: EventHandler): void {
     this.#subscriptions.set(subscription, handler);
     const session = this.#session;
-    session?.consume(subscription, handler).catch((error) => session.fail(error));
+    if (session === undefined) return;
+    this.#consume(session, subscription, handler).catch((error) => session.fail(error));
+  }
+
+  /** Of all subscriptions of the group the shared one sees every message once: it buries the dead. */
+  #consume(
+    session: RabbitmqSession,
+    subscription: Subscription,
+    handler: EventHandler,
+  ): Promise<void> {
+    const buries = subscription === "shared" || !this.#subscriptions.has("shared");
+    return session.consume(subscription, { handler, buries });
   }
 
   async publish(event: InvalidationEvent): Promise<void> {
@@ -125,7 +136,9 @@ export class RabbitmqBus implements InvalidationBus {
       if (this.#isClosed) return undefined;
       // From here on `subscribe` starts consumers by itself.
       this.#session = session;
-      const consumers = [...this.#subscriptions].map((each) => session.consume(...each));
+      const consumers = [...this.#subscriptions].map(([subscription, handler]) =>
+        this.#consume(session, subscription, handler)
+      );
       await Promise.all(consumers);
       this.#status = "connected";
       logger.info("Connected to RabbitMQ.", { broker: address.label });

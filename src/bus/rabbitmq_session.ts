@@ -70,12 +70,15 @@ export class RabbitmqSession implements AsyncDisposable {
   }
 
   /** Declares what the subscription needs and brings its events; rejects where that is refused. */
-  async consume(subscription: Subscription, handler: EventHandler): Promise<void> {
+  async consume(
+    subscription: Subscription,
+    { handler, buries }: { readonly handler: EventHandler; readonly buries: boolean },
+  ): Promise<void> {
     const { names } = this.#options;
     const channel = await this.#link.channel();
     await declareDead(channel, names);
     const queue = await declareQueue(channel, { subscription, names });
-    const bury = this.#bury.bind(this);
+    const bury = buries ? this.#bury.bind(this) : undefined;
     const consumer = new RabbitmqConsumer({
       ...this.#options,
       channel,

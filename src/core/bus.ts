@@ -36,7 +36,10 @@ export type EventHandler = (event: InvalidationEvent) => Promise<void>;
  */
 export interface InvalidationBus {
   status(): ConnectionStatus;
-  /** Brings events to `handler` from now on; at most once for each kind of subscription. */
+  /**
+   * Brings events to `handler` from now on; at most once for each kind of subscription. After the bus
+   * was closed this does nothing.
+   */
   subscribe(subscription: Subscription, handler: EventHandler): void;
   /** Resolves when the broker has the event; rejects with `broker_unavailable`. */
   publish(event: InvalidationEvent): Promise<void>;
