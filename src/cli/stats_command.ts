@@ -34,7 +34,11 @@ const schema = z.record(
 function runStats(args: Arguments<keyof typeof OPTIONS>): Promise<number> {
   return withClient(args, async (client) => {
     const text = new TextDecoder().decode(await client.call("/api/v1/admin/stats"));
-    print(args.has("json") ? text : table(parse(text)));
+    print(
+      args.has("json")
+        ? text
+        : table(parse(text)) || "The service counts nothing: METRICS_ENABLED is false.",
+    );
     return EXIT.done;
   });
 }

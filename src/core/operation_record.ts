@@ -18,7 +18,7 @@ export class OperationRecord {
   /** Of an operation on one key. It is never logged as it is. */
   key: string | undefined;
   subject: string | undefined;
-  /** "ok", "hit", "miss", or the code of a refusal. */
+  /** "ok", "hit", "miss", "cancelled", or the code of a refusal. */
   outcome = "ok";
   /** Where the last hit came from. */
   source: Source | undefined;

@@ -125,8 +125,10 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
       return await answer(request, { principal, record, deadlineMs, signal, noCache });
     } catch (thrown) {
       const error = asCacheError(thrown);
-      record.outcome = error.code;
-      status = grpcStatusName(error.code);
+      // Who went away is told nothing, and it is no fault of the service.
+      const isGone = signal.aborted;
+      record.outcome = isGone ? "cancelled" : error.code;
+      status = isGone ? "CANCELLED" : grpcStatusName(error.code);
       if (grpcStatus(error.code) === GRPC_STATUS.INTERNAL) {
         logger.error("A gRPC call failed.", {
           operation: record.operation,

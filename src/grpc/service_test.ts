@@ -192,3 +192,16 @@ Deno.test("a caller's fault is not logged", async () => {
   await assert.rejects(handlers.Get(GET, info()), { code: "invalid_key" });
   assert.deepEqual(logged, []);
 });
+
+Deno.test("a caller who went away is counted as such, not as a fault", async () => {
+  const caller = new AbortController();
+  const late = new CacheError("deadline_exceeded", "The call's deadline passed.");
+  const { handlers, codes } = rig({
+    get: () => {
+      caller.abort();
+      return Promise.reject(late);
+    },
+  });
+  await assert.rejects(handlers.Get(GET, info({ signal: caller.signal })), late);
+  assert.deepEqual(codes, ["CANCELLED"]);
+});

@@ -58,5 +58,12 @@ function describe(value: unknown): unknown {
 /** What a caller sent may hold line ends and a terminal's control characters. */
 function asText(value: unknown): string {
   const isPlain = typeof value === "string" && /^[^\p{C}\s"]+$/u.test(value);
-  return isPlain ? value : JSON.stringify(value) ?? "";
+  return isPlain ? value : (JSON.stringify(value) ?? "").replace(UNESCAPED, escaped);
+}
+
+/** Controls and line ends that JSON leaves as they are. */
+const UNESCAPED = /[\u007f-\u009f\u2028\u2029]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
