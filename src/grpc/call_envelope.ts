@@ -3,11 +3,15 @@ import grpc from "@grpc/grpc-js";
 import type { Clock } from "../core/clock.ts";
 import { correlationId } from "../core/correlation.ts";
 import type { CacheError } from "../core/errors.ts";
+import type { Meter } from "../core/telemetry.ts";
 import { overBudget } from "../core/memory_budget.ts";
 import { type Arrival, type ArrivalLimits, beginArrival } from "./arrival.ts";
 import { beginDeparture, type DepartureLimits } from "./departure.ts";
 import { ERROR_CODE_KEY, grpcStatus } from "./error_map.ts";
 import { transportFault } from "./transport_fault.ts";
+
+/** Calls of other services, such as health checks, are not counted. */
+const CACHE_METHOD = /^\/cache\.v1\.CacheService\/((?:Batch)?[GS]et|Delete|Health)$/;
 
 /** Metadata in which a correlation id comes and goes. */
 export const CORRELATION_KEY = "x-correlation-id";
@@ -42,6 +46,7 @@ export function callEnvelope(options: {
   readonly clock: Clock;
   readonly arrivals: ArrivalLimits;
   readonly departures: DepartureLimits;
+  readonly meter: Pick<Meter, "rpc">;
 }): grpc.ServerInterceptor {
   return (method, call) => {
     const request = { path: method.path, maxBytes: options.maxRequestBytes };
@@ -52,6 +57,16 @@ export function callEnvelope(options: {
     let isOver = false;
     let id = "";
     let idSent = false;
+    const calledAtMs = options.clock.monotonicMs();
+    const name = CACHE_METHOD.exec(method.path)?.[1];
+    let isCounted = name === undefined;
+    /** Once, by what came first: the answer, or the caller's going away. */
+    const count = (code: grpc.status): void => {
+      if (isCounted || name === undefined) return;
+      isCounted = true;
+      const seconds = (options.clock.monotonicMs() - calledAtMs) / 1000;
+      options.meter.rpc({ method: name, code: grpc.status[code] }, seconds);
+    };
     call.start = (listener) =>
       start.call(call, {
         onReceiveMetadata: (metadata) => {
@@ -75,6 +90,7 @@ export function callEnvelope(options: {
           listener.onReceiveHalfClose();
         },
         onCancel: () => {
+          count(grpc.status.CANCELLED);
           arrival?.end();
           listener.onCancel();
         },
@@ -102,6 +118,7 @@ export function callEnvelope(options: {
     };
     call.sendStatus = (status) => {
       const coded = withErrorCode(status, request);
+      count(coded.code ?? grpc.status.UNKNOWN);
       if (!idSent) {
         coded.metadata ??= new grpc.Metadata();
         coded.metadata.set(CORRELATION_KEY, id);

@@ -53,6 +53,7 @@ function begin(): {
     clock,
     arrivals: { budget, timeouts },
     departures: { budget, timeouts, connections: new Connections(CONNECTION_LIMITS, { clock }) },
+    meter: { rpc: () => {} },
   });
   const method = { path: "/s/M" } as unknown as Parameters<typeof interceptor>[0];
   const call = interceptor(

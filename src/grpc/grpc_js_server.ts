@@ -6,7 +6,7 @@ import { hostPort } from "../core/host_port.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import type { Limits } from "../core/limits.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
-import type { Logger } from "../core/telemetry.ts";
+import type { Logger, Meter } from "../core/telemetry.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
 import type { TlsFiles } from "../core/tls_files.ts";
 import { registerCache } from "./cache_rpcs.ts";
@@ -53,6 +53,7 @@ export interface GrpcServerOptions {
   /** For calls that bring no correlation id. */
   readonly newCorrelationId: () => string;
   readonly logger: Logger;
+  readonly meter: Pick<Meter, "rpc">;
 }
 
 /** A server that listens. */
@@ -93,6 +94,7 @@ export async function startGrpcServer(
     clock,
     arrivals: { budget, timeouts },
     departures: { budget, timeouts, connections },
+    meter: options.meter,
   });
   const server = new grpc.Server({
     "grpc.max_receive_message_length": maxRequestBytes,

@@ -8,7 +8,7 @@ import { asCacheError } from "../core/errors.ts";
 import { failureFields } from "../core/failure_fields.ts";
 import { type MemoryBudget, overBudget } from "../core/memory_budget.ts";
 import { asksNoCache } from "../core/no_cache.ts";
-import type { Logger, Meter, Observer } from "../core/telemetry.ts";
+import type { Logger, Observer } from "../core/telemetry.ts";
 import { entriesOf, type Wire } from "./codec.ts";
 import { GRPC_STATUS, grpcStatus, grpcStatusName } from "./error_map.ts";
 import type { CacheServiceDefinition } from "./generated/cache/v1/CacheService.ts";
@@ -54,7 +54,6 @@ export interface HandlerParts {
   readonly budget: MemoryBudget;
   readonly logger: Logger;
   readonly observer: Observer;
-  readonly meter: Pick<Meter, "rpc">;
 }
 
 const NO_VALUE = new Uint8Array(0);
@@ -102,7 +101,7 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
   readonly parts: HandlerParts;
   readonly answer: (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>;
 }): Handler<RequestOf<M>, ResponseOf<M>> {
-  const { budget, clock, concurrency, logger, meter, observer, requestTimeoutMs, verifier } = parts;
+  const { budget, clock, concurrency, logger, observer, requestTimeoutMs, verifier } = parts;
   return async (request, info) => {
     const { correlationId, requestBytes, signal } = info;
     const atMs = clock.monotonicMs();
@@ -140,9 +139,7 @@ function authenticated<M extends keyof typeof OPERATION_OF>(method: M, { parts, 
     } finally {
       budget.release(heldBytes);
       if (hasPlace) concurrency.leave();
-      const endedAtMs = clock.monotonicMs();
-      observer.end(record, { status, atMs: endedAtMs });
-      meter.rpc({ method, code: status }, (endedAtMs - atMs) / 1000);
+      observer.end(record, { status, atMs: clock.monotonicMs() });
     }
   };
 }

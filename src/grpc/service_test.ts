@@ -8,7 +8,7 @@ import { CacheError } from "../core/errors.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import { OperationRecord } from "../core/operation_record.ts";
 import type { Operation, Principal } from "../core/principal.ts";
-import type { Arrival, LogFields } from "../core/telemetry.ts";
+import type { Arrival, LogFields, OperationAnswer } from "../core/telemetry.ts";
 import { type CallInfo, createHandlers, type Handlers } from "./service.ts";
 
 const PRINCIPAL: Principal = { subject: "s", namespaces: new Set(["*"]), scopes: new Set() };
@@ -21,7 +21,7 @@ interface Rig {
   readonly concurrency: Concurrency;
   readonly budget: MemoryBudget;
   readonly logged: LogFields[];
-  /** The statuses counted. */
+  /** The statuses observed. */
   readonly codes: string[];
 }
 
@@ -42,7 +42,7 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
   const observer = {
     begin: (operation: Operation, { correlationId }: Arrival) =>
       new OperationRecord(operation, { correlationId, startedAtMs: 0 }),
-    end: ignore,
+    end: (_: OperationRecord, { status }: OperationAnswer): void => void codes.push(`${status}`),
   };
   const handlers = createHandlers({
     service: methods as CacheService,
@@ -51,7 +51,6 @@ function rig(methods: object, verifier: Verifier = { verify: () => PRINCIPAL }):
     requestTimeoutMs: 10_000,
     concurrency,
     observer,
-    meter: { rpc: ({ code }) => void codes.push(code) },
     budget,
     logger,
   });

@@ -75,11 +75,11 @@ export async function startServer(choices: ServerChoices = {}): Promise<TestServ
     requestTimeoutMs,
     concurrency,
     observer: silentObserver,
-    meter: silentMeter,
     budget,
     logger,
   });
   const server = await startGrpcServer(handlers, {
+    meter: silentMeter,
     host: "127.0.0.1",
     port: 0,
     reflection: false,

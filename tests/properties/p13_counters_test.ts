@@ -64,3 +64,20 @@ Deno.test("no label holds a key, a namespace, a path or a method of the caller's
   const name = "http_server_request_duration_seconds_count";
   assert.equal(sumOf(samples, { name, labels: { route: "none", status: "404" } }), 2);
 });
+
+Deno.test("every gRPC call is counted by its status, one that is refused unread too", async () => {
+  await using app = await startTestApp();
+  const value = new Uint8Array(20 * 1024 * 1024);
+  await assert.rejects(app.grpc.set({ namespace: "n", key: "k", value }));
+  await assert.rejects(app.grpc.get("-", "k"));
+  await app.grpc.get("n", "k");
+  await app.grpc.call("Health", {});
+  const samples = await scrape(app);
+  const count = (method: string, code: string): number =>
+    sumOf(samples, { name: "rpc_server_duration_seconds_count", labels: { method, code } });
+  assert.equal(count("Set", "RESOURCE_EXHAUSTED"), 1);
+  assert.equal(count("Get", "INVALID_ARGUMENT"), 1);
+  assert.equal(count("Get", "OK"), 1);
+  assert.equal(count("Health", "OK"), 1);
+  assert.equal(sumOf(samples, { name: "rpc_server_duration_seconds_count" }), 4);
+});
