@@ -34,6 +34,7 @@ export class MemoryHub {
  */
 export class MemoryBus implements InvalidationBus {
   readonly #hub: MemoryHub;
+  #isClosed = false;
   readonly #joined: (readonly [Subscription, EventHandler])[] = [];
 
   constructor(hub: MemoryHub = new MemoryHub()) {
@@ -45,6 +46,7 @@ export class MemoryBus implements InvalidationBus {
   }
 
   subscribe(subscription: Subscription, handler: EventHandler): void {
+    if (this.#isClosed) return;
     this.#hub.join(subscription, handler);
     this.#joined.push([subscription, handler]);
   }
@@ -54,6 +56,7 @@ export class MemoryBus implements InvalidationBus {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     for (const [subscription, handler] of this.#joined) this.#hub.leave(subscription, handler);
     return Promise.resolve();
   }
