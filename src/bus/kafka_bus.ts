@@ -1,5 +1,6 @@
 import type {
   EventHandler,
+  EventHeaders,
   InvalidationBus,
   InvalidationEvent,
   Subscription,
@@ -87,10 +88,10 @@ export class KafkaBus implements InvalidationBus {
     this.#consumers.set(subscription, link);
   }
 
-  async publish(event: InvalidationEvent): Promise<void> {
+  async publish(event: InvalidationEvent, headers: EventHeaders = {}): Promise<void> {
     const { session } = this.#publisher;
     if (session === undefined) throw unavailable("The broker is not connected.");
-    await session.publish(event);
+    await session.publish(event, headers);
   }
 
   close(): Promise<void> {

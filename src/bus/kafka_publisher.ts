@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Producer } from "kafkajs";
-import { type InvalidationEvent } from "../core/bus.ts";
+import type { EventHeaders, InvalidationEvent } from "../core/bus.ts";
 import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Logger } from "../core/telemetry.ts";
@@ -66,11 +66,11 @@ export class KafkaPublisher implements KafkaSession {
   }
 
   /** Resolves when all replicas in sync have the event. */
-  async publish(event: InvalidationEvent): Promise<void> {
+  async publish(event: InvalidationEvent, headers: EventHeaders): Promise<void> {
     const value = encodeEvent(event);
     try {
       // Events of a namespace go to one partition, where they keep their order.
-      await this.#send({ topic: this.#options.topic, key: event.namespace, value });
+      await this.#send({ topic: this.#options.topic, key: event.namespace, value, headers });
     } catch (error) {
       if (error instanceof CacheError) throw error;
       if (!isKafkaError(error, "MESSAGE_TOO_LARGE")) throw unavailable("The broker failed.", error);

@@ -1,6 +1,7 @@
 import { Backoff } from "../core/backoff.ts";
 import type {
   EventHandler,
+  EventHeaders,
   InvalidationBus,
   InvalidationEvent,
   Subscription,
@@ -91,9 +92,9 @@ export class RabbitmqBus implements InvalidationBus {
     return session.consume(subscription, { handler, buries });
   }
 
-  async publish(event: InvalidationEvent): Promise<void> {
+  async publish(event: InvalidationEvent, headers: EventHeaders = {}): Promise<void> {
     if (this.#session === undefined) throw brokerUnavailable("The broker is not connected.");
-    await this.#session.publish(encodeEvent(event));
+    await this.#session.publish(encodeEvent(event), headers);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EventHandler, Subscription } from "../core/bus.ts";
+import type { EventHandler, EventHeaders, Subscription } from "../core/bus.ts";
 import type { Random } from "../core/clock.ts";
 import type { Meter } from "../core/telemetry.ts";
 import type { DeadLetter, EventLimits } from "./codec.ts";
@@ -65,8 +65,8 @@ export class RabbitmqSession implements AsyncDisposable {
   }
 
   /** Rejects with `broker_unavailable`. */
-  publish(message: Uint8Array): Promise<void> {
-    return this.#publisher.publish(message, { exchange: this.#options.names.topic });
+  publish(message: Uint8Array, headers: EventHeaders): Promise<void> {
+    return this.#publisher.publish(message, { exchange: this.#options.names.topic, headers });
   }
 
   /** Declares what the subscription needs and brings its events; rejects where that is refused. */

@@ -208,17 +208,10 @@ export class CacheService {
     checkBatchKeys(request.keys, limits);
     const storeMs = store.time.nowMs();
     const atMs = Number.isNaN(storeMs) ? clock.wallMs() : Math.floor(storeMs);
-    const publish = async (): Promise<void> => {
-      for (const keys of eventKeys(request.keys)) {
-        await bus.publish({
-          namespace,
-          keys,
-          action,
-          atMs,
-          values: new Map(),
-          ttlSeconds: undefined,
-        });
-      }
+    const event = { namespace, action, atMs, values: new Map(), ttlSeconds: undefined };
+    const publish = async (span?: Span): Promise<void> => {
+      const headers = span === undefined ? {} : { traceparent: span.traceparent };
+      for (const keys of eventKeys(request.keys)) await bus.publish({ ...event, keys }, headers);
     };
     const start = (): Promise<void> => traced(call.record.span, PUBLISH, publish);
     await startWithinDeadline(start, { call, clock, timeoutMs: Infinity });

@@ -24,6 +24,9 @@ export interface InvalidationEvent {
  */
 export type Subscription = "shared" | "private";
 
+/** What goes with an event for those who follow it on its way, such as `traceparent`. */
+export type EventHeaders = Readonly<Record<string, string>>;
+
 /**
  * Carries out an event. Rejects with a store outage while the store is away: the bus then pauses and
  * brings the event again. Any other rejection means that this event can never be carried out.
@@ -42,7 +45,7 @@ export interface InvalidationBus {
    */
   subscribe(subscription: Subscription, handler: EventHandler): void;
   /** Resolves when the broker has the event; rejects with `broker_unavailable`. */
-  publish(event: InvalidationEvent): Promise<void>;
+  publish(event: InvalidationEvent, headers?: EventHeaders): Promise<void>;
   /** Takes no more events, finishes and acknowledges those it has taken, and disconnects. */
   close(): Promise<void>;
 }

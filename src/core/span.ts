@@ -4,6 +4,8 @@ export interface Span {
   readonly traceId: string;
   /** 16 hexadecimal digits. */
   readonly spanId: string;
+  /** Tells others what their work is a part of (W3C Trace Context, section 3.2). */
+  readonly traceparent: string;
   /** Begins a part of it. */
   child(name: string, attributes?: SpanAttributes): Span;
   set(attributes: SpanAttributes): void;

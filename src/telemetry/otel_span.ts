@@ -36,6 +36,10 @@ export class OtelSpan implements Span {
     return this.#span.spanContext().spanId;
   }
 
+  get traceparent(): string {
+    return `00-${this.traceId}-${this.spanId}-01`;
+  }
+
   child(name: string, attributes: SpanAttributes = {}): Span {
     const context = trace.setSpan(ROOT_CONTEXT, this.#span);
     const options = { kind: kindOf(attributes), attributes, startTime: this.#parts.nowMs() };
@@ -63,6 +67,10 @@ export class UnrecordedSpan implements Span {
   constructor(ids: { readonly traceId: string; readonly spanId: string }) {
     this.traceId = ids.traceId;
     this.spanId = ids.spanId;
+  }
+
+  get traceparent(): string {
+    return `00-${this.traceId}-${this.spanId}-00`;
   }
 
   child(): Span {

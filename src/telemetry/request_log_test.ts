@@ -42,6 +42,7 @@ function hit({ correlationId = "c-1", span }: {
 const SPAN: Span = {
   traceId: "0af7651916cd43dd8448eb211c80319c",
   spanId: "b7ad6b7169203331",
+  traceparent: "",
   child: () => SPAN,
   set(): void {},
   fail(): void {},
