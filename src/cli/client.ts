@@ -23,10 +23,13 @@ export type ClientArguments = Arguments<keyof typeof CLIENT_OPTIONS>;
 export class ClientFailure extends Error {
   override readonly name = "ClientFailure";
   readonly exitCode: number;
+  /** The service's word for it, where it has refused the call. */
+  readonly code: string | undefined;
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, { code }: { readonly code?: string } = {}) {
     super(message);
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
 
@@ -43,7 +46,7 @@ export function problemFailure(
   { status, detail, code, correlation_id: id }: z.infer<typeof problem>,
 ): ClientFailure {
   const hint = status === 401 ? " Set CACHE_SERVICE_TOKEN or give --token-file." : "";
-  return failureOf(status, `${detail}${hint} (${code}, correlation id ${id})`);
+  return failureOf(status, `${detail}${hint} (${code}, correlation id ${id})`, { code });
 }
 
 /** Longer than the service's own timeout, so that its answer comes first. */
@@ -175,13 +178,21 @@ async function refusalOf(response: Response): Promise<ClientFailure> {
   return failureOf(status, `The answer was ${status}, and not by a cache-service.`);
 }
 
-function failureOf(status: number, message: string): ClientFailure {
+function failureOf(
+  status: number,
+  message: string,
+  refusal: { readonly code?: string } = {},
+): ClientFailure {
   const isUnavailable = status === 502 || status === 503 || status === 504;
-  return new ClientFailure(message, isUnavailable ? EXIT.unavailable : EXIT.failed);
+  return new ClientFailure(message, isUnavailable ? EXIT.unavailable : EXIT.failed, refusal);
 }
 
 function baseOf(args: ClientArguments): URL {
-  const text = args.value("url") ?? Deno.env.get("CACHE_SERVICE_URL") ?? DEFAULT_URL;
+  return parseUrl(args.value("url") ?? Deno.env.get("CACHE_SERVICE_URL") ?? DEFAULT_URL);
+}
+
+/** Reads the URL of a service; throws `UsageError`. */
+export function parseUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
     throw new UsageError("The URL must be one of http or https, such as http://127.0.0.1:8080.");
@@ -203,7 +214,8 @@ function tokenOf(args: ClientArguments): string | undefined {
   throw new UsageError("The token holds a character that no token has.");
 }
 
-function readFile(option: string, path: string): string {
+/** The text of the file that an option names; throws `UsageError`. */
+export function readFile(option: string, path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {

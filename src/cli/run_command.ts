@@ -1,14 +1,20 @@
 import { type Command, command } from "./arguments.ts";
+import { BATCH_GET } from "./batch_get_command.ts";
+import { BENCH } from "./bench_command.ts";
 import { runConfig } from "./config_command.ts";
+import { DEL } from "./del_command.ts";
 import { EXIT } from "./exit_code.ts";
+import { GET } from "./get_command.ts";
+import { HEALTH } from "./health_command.ts";
 import { INVALIDATE } from "./invalidate_command.ts";
 import { KEYGEN } from "./keygen_command.ts";
 import { REWRAP } from "./rewrap_command.ts";
 import { runDev, runServe } from "./serve_command.ts";
-import { complain, print } from "./terminal.ts";
+import { SET } from "./set_command.ts";
 import { STATS } from "./stats_command.ts";
+import { complain, print } from "./terminal.ts";
 import { TOKEN } from "./token_command.ts";
-import { VERSION } from "./version.ts";
+import { VERSION_COMMAND } from "./version_command.ts";
 
 const COMMANDS: readonly Command[] = [
   command({
@@ -26,12 +32,18 @@ const COMMANDS: readonly Command[] = [
     about: "check the settings and print them without secrets",
     run: runConfig,
   }),
+  HEALTH,
+  GET,
+  SET,
+  DEL,
+  BATCH_GET,
   INVALIDATE,
   STATS,
+  BENCH,
   TOKEN,
   KEYGEN,
   REWRAP,
-  command({ name: "version", about: "print the version", run: printVersion }),
+  VERSION_COMMAND,
 ];
 
 /** Runs one subcommand; resolves with the process's exit code. */
@@ -41,7 +53,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     print(usage());
     return EXIT.done;
   }
-  if (name === "--version") return printVersion();
+  if (name === "--version") return await VERSION_COMMAND.run(rest);
   const command = COMMANDS.find((command) => command.name === name);
   if (command === undefined) {
     complain(`${JSON.stringify(name)} is not a command.\n\n${usage()}`);
@@ -54,9 +66,4 @@ function usage(): string {
   const lines = COMMANDS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`);
   return `usage: cache-service [COMMAND]\n\n${lines.join("\n")}\n\n` +
     "cache-service COMMAND --help tells more of a command.";
-}
-
-function printVersion(): number {
-  print(`cache-service ${VERSION} (Deno ${Deno.version.deno})`);
-  return EXIT.done;
 }

@@ -5,6 +5,18 @@ export function print(text: string): void {
   console.log(text);
 }
 
+/** Writes bytes to standard output as they are; only a terminal gets an end of the line besides. */
+export async function printBytes(bytes: Uint8Array): Promise<void> {
+  try {
+    let rest = bytes;
+    while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
+  } catch (error) {
+    // Whoever read it has had enough, as `head` does.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+  if (Deno.stdout.isTerminal()) print("");
+}
+
 /** Writes what went wrong to standard error. */
 export function complain(text: string): void {
   console.error(text);

@@ -12,6 +12,9 @@ const COMMAND_LIMIT = "30";
 const SETTING =
   /^(SERVER|GRPC|REDIS|BREAKER|CACHE|BROKER|AUTH|METRICS|LOG|TRACING|OTEL)_|^[A-Z_]+_SERVICE_/;
 
+/** Whether the program serves gRPC; CACHE_SERVICE_APIS=rest says that its Deno cannot. */
+export const SERVES_GRPC = Deno.env.get("CACHE_SERVICE_APIS") !== "rest";
+
 export type Settings = Readonly<Record<string, string>>;
 
 /** Settings for a service of this machine alone, on free ports. */
@@ -50,6 +53,8 @@ export interface StartOptions {
   readonly stdout?: string;
   /** A module that runs in it first; not for a binary. */
   readonly preload?: string;
+  /** The authority (PEM) that signed its certificate, where it serves over TLS. */
+  readonly caFile?: string;
 }
 
 /** The program as a user starts it: the task of deno.json, or what CACHE_SERVICE_BINARY names. */
@@ -57,8 +62,11 @@ export class ServiceProcess implements AsyncDisposable {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly #process: ServerProcess;
+  readonly #caFile: string | undefined;
 
-  private constructor(settings: Settings, { task = "start", stdout, preload }: StartOptions) {
+  private constructor(settings: Settings, options: StartOptions) {
+    const { task = "start", stdout, preload, caFile } = options;
+    this.#caFile = caFile;
     this.httpPort = Number(settings.SERVER_HTTP_PORT);
     this.grpcPort = Number(settings.SERVER_GRPC_PORT);
     const command = taskCommand(task, preload === undefined ? [] : [`--preload=${preload}`]);
@@ -81,7 +89,7 @@ export class ServiceProcess implements AsyncDisposable {
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.httpPort}`;
+    return `${this.#caFile === undefined ? "http" : "https"}://127.0.0.1:${this.httpPort}`;
   }
 
   get grpcAddress(): string {
@@ -99,7 +107,11 @@ export class ServiceProcess implements AsyncDisposable {
 
   /** The HTTP status of the readiness probe. */
   async readyStatus(): Promise<number> {
-    const response = await fetch(`${this.origin}/ready`, { headers: { connection: "close" } });
+    using client = Deno.createHttpClient({
+      caCerts: this.#caFile === undefined ? [] : [Deno.readTextFileSync(this.#caFile)],
+    });
+    const headers = { connection: "close" };
+    const response = await fetch(`${this.origin}/ready`, { headers, client });
     await response.body?.cancel();
     return response.status;
   }
@@ -140,24 +152,33 @@ export class ServiceProcess implements AsyncDisposable {
 export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
+  readonly stdoutBytes: Uint8Array;
   readonly stderr: string;
   readonly elapsedMs: number;
 }
 
-/** Runs `cache-service …args` to its end. */
+/** Runs `cache-service …args` to its end, with `stdin` as its standard input. */
 export async function runCommand(
   args: readonly string[],
   settings: Settings = {},
+  { stdin = new Uint8Array() }: { readonly stdin?: Uint8Array<ArrayBuffer> } = {},
 ): Promise<CommandResult> {
   const startedAt = performance.now();
-  const { code, stdout, stderr } = await new Deno.Command("timeout", {
+  const child = new Deno.Command("timeout", {
     args: [COMMAND_LIMIT, "env", ...inCleanEnv(command(args), settings)],
-    stdin: "null",
-  }).output();
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  // A command that does not read it closes the pipe, which is no failure of the test.
+  const written = new Blob([stdin]).stream().pipeTo(child.stdin).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  await written;
   const text = new TextDecoder();
   return {
     code,
     stdout: text.decode(stdout),
+    stdoutBytes: stdout,
     stderr: text.decode(stderr),
     elapsedMs: performance.now() - startedAt,
   };
