@@ -104,8 +104,8 @@ export class Recovery {
       logger.error("a journaled write could not be replayed", { error });
       return false;
     } finally {
-      // The store does not report this process's own writes to it.
-      copies.drop(key);
+      // The store does not report this process's own writes to it; what reads under way bring is too old.
+      copies.changed(key);
       copies.done(ticket);
     }
     if (outcome.status === "failed" || outcome.status === "late") return false;
