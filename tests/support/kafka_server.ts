@@ -132,6 +132,9 @@ export class KafkaServer implements AsyncDisposable {
       "transaction.state.log.replication.factor=1",
       "transaction.state.log.min.isr=1",
       "group.initial.rebalance.delay.ms=0",
+      // How long a restart waits for the end of the killed broker's session; 9 s by default.
+      "broker.session.timeout.ms=2000",
+      "broker.heartbeat.interval.ms=500",
       ...(user === undefined ? [] : [
         "ssl.keystore.type=PEM",
         `ssl.keystore.location=${this.#folder}/keystore.pem`,
