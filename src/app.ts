@@ -15,6 +15,7 @@ import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { Logger, LogLevel, Meter } from "./core/telemetry.ts";
 import { AesGcmEnvelope } from "./crypto/aes_gcm_envelope.ts";
+import { canServeGrpc } from "./grpc/deno_version.ts";
 import { startGrpcServer } from "./grpc/grpc_js_server.ts";
 import { createHandlers } from "./grpc/service.ts";
 import type { ProcessControl } from "./http/admin_routes.ts";
@@ -45,7 +46,8 @@ export interface AppParts {
 export interface App {
   /** The ports that are bound, also where the settings said 0. */
   readonly httpPort: number;
-  readonly grpcPort: number;
+  /** Absent where this version of Deno cannot serve gRPC. */
+  readonly grpcPort: number | undefined;
   /** Where metrics and admin routes are; the HTTP port unless they have one of their own. */
   readonly metricsPort: number;
   /** Looks at once whether files that may change have changed. Never rejects. */
@@ -75,7 +77,7 @@ export function openLogger(config: Config): Promise<LogTapeLogger> {
 }
 
 /**
- * Builds everything and binds both ports, or neither. Rejects with `ConfigFaults`, with
+ * Builds everything and binds its ports, or none. Rejects with `ConfigFaults`, with
  * `Deno.errors.AddrInUse`, and with a `BindError`.
  */
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
@@ -191,11 +193,19 @@ async function start(
   const admin = metricsPort === undefined
     ? undefined
     : await startRest(metricsPort, { serves: "admin", ...metrics });
-  const grpc = await startGrpcServer(createHandlers(shared), {
-    ...listening,
-    port: grpcPort,
-    reflection: config.server.grpcReflection,
-  });
+  const servesGrpc = canServeGrpc(Deno.version.deno);
+  if (!servesGrpc) {
+    logger.error("gRPC is unavailable: this version of Deno cannot serve it.", {
+      deno: Deno.version.deno,
+    });
+  }
+  const grpc = servesGrpc
+    ? await startGrpcServer(createHandlers(shared), {
+      ...listening,
+      port: grpcPort,
+      reflection: config.server.grpcReflection,
+    })
+    : undefined;
   if (store instanceof RedisStore) {
     await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
   }
@@ -203,15 +213,15 @@ async function start(
 
   const drain = async (): Promise<boolean> => {
     lifecycle.enter("draining");
-    grpc.drain();
+    grpc?.drain();
     await new Promise<void>((resolve) => {
       clock.setTimer(resolve, config.server.drainDelayMs);
     });
     const endsAtMs = clock.monotonicMs() + config.server.gracefulTimeoutMs;
-    const finished = Promise.all([rest.shutdown(), grpc.shutdown()]);
+    const finished = Promise.all([rest.shutdown(), grpc?.shutdown()]);
     const clean = await endsWithin(finished, { ms: config.server.gracefulTimeoutMs, clock });
     if (!clean) {
-      grpc.abort();
+      grpc?.abort();
       await rest.abort();
     }
     await local?.recovery.finish(Math.max(0, endsAtMs - clock.monotonicMs()));
@@ -223,7 +233,7 @@ async function start(
   };
   return {
     httpPort: rest.port,
-    grpcPort: grpc.port,
+    grpcPort: grpc?.port,
     metricsPort: (admin ?? rest).port,
     reload,
     drain,

@@ -17,7 +17,7 @@ export function devHints(config: Config, app: App): string {
   const base = `http://${hostPort(host, app.httpPort)}`;
   const entry = `${base}/api/v1/cache/demo/greeting`;
   const grpc = `grpcurl -plaintext -d`;
-  const grpcAddress = hostPort(host, app.grpcPort);
+  const grpcAddress = app.grpcPort === undefined ? "unavailable" : hostPort(host, app.grpcPort);
   const method = `${grpcAddress} cache.v1.CacheService`;
   return `
   cache-service is running on the ${config.cache.backend} backend.

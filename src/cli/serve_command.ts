@@ -97,7 +97,7 @@ async function run(
     version: VERSION,
     deno: Deno.version.deno,
     http: hostPort(config.server.host, app.httpPort),
-    grpc: hostPort(config.server.host, app.grpcPort),
+    grpc: app.grpcPort === undefined ? "unavailable" : hostPort(config.server.host, app.grpcPort),
     config: describeConfig(config),
   });
   onStarted(config, app);

@@ -294,6 +294,9 @@ function createTlsServer(tls: TlsFiles, settings: https.ServerOptions): http.Ser
 function bindFailure(error: unknown, { host, port }: RestServerOptions): Error {
   const what = `REST cannot listen on ${hostPort(host, port)}`;
   const reason = error instanceof Error ? error.message : String(error);
-  if (reason.includes("EADDRINUSE")) return new Deno.errors.AddrInUse(`${what}: it is in use.`);
+  // The first in Deno 2.6, the other since.
+  if (error instanceof Deno.errors.AddrInUse || reason.includes("EADDRINUSE")) {
+    return new Deno.errors.AddrInUse(`${what}: it is in use.`);
+  }
   return new BindError(`${what}: ${reason}`, { cause: error });
 }

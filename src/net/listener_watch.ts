@@ -20,7 +20,8 @@ const MISSES = 2;
 /**
  * Sees that a server still accepts connections. In Deno 2.9.3 a server of `node:net` that cannot
  * accept one, for want of file descriptors, says nothing and never accepts again. So where no client
- * has come for a while, the watch is one.
+ * has come for a while, the watch is one. It judges only a server that has told of a connection
+ * before: `node:http` of Deno 2.6 tells of none.
  */
 export class ListenerWatch {
   readonly #server: net.Server;
@@ -62,7 +63,8 @@ export class ListenerWatch {
     this.#probe = probe;
     this.#timer = clock.setTimer(() => {
       probe.destroy();
-      this.#misses = isClosed || this.#accepted !== before ? 0 : this.#misses + 1;
+      const isHeard = isClosed || this.#accepted !== before || this.#accepted === 0;
+      this.#misses = isHeard ? 0 : this.#misses + 1;
       if (this.#misses >= MISSES) onDeaf();
       this.#schedule();
     }, ACCEPT_MS);

@@ -1,7 +1,7 @@
 // Requirements 9.1, 9.4: a faulty configuration ends the start at once and says all that is wrong.
 import assert from "node:assert/strict";
 import { serverTest } from "../support/backends.ts";
-import { memorySettings, runCommand, type Settings } from "./service_process.ts";
+import { memorySettings, runCommand, SERVES_GRPC, type Settings } from "./service_process.ts";
 
 /** The promise is a second; a busy machine may take longer to load the program. */
 const PROMPT_MS = 5_000;
@@ -100,7 +100,8 @@ function injected(name: string, port: number): Record<string, string> {
   };
 }
 
-for (const taken of ["SERVER_HTTP_PORT", "SERVER_GRPC_PORT"] as const) {
+const PORTS = ["SERVER_HTTP_PORT", "SERVER_GRPC_PORT"] as const;
+for (const taken of SERVES_GRPC ? PORTS : PORTS.slice(0, 1)) {
   serverTest({
     name: `${taken} in use: says so, and binds neither port`,
     needs: [],

@@ -170,11 +170,13 @@ Deno.test("the service takes its certificate from its settings, and reads it aga
       SERVER_TLS_CERT_FILE: paths.certFile,
       SERVER_TLS_KEY_FILE: paths.keyFile,
     });
-    using early = trusting(service.app.grpcPort, first);
+    const port = service.app.grpcPort;
+    assert(port !== undefined);
+    using early = trusting(port, first);
     await isServed(early);
     await install(second, paths);
     await service.app.reload();
-    using late = trusting(service.app.grpcPort, second);
+    using late = trusting(port, second);
     for (const client of [early, late]) await isServed(client);
   }));
 

@@ -37,6 +37,15 @@ export function countResults(report: string): Results {
   return { passed, failed, skipped };
 }
 
+/** The outcome of several runs. */
+export function addResults(runs: readonly Results[]): Results {
+  return {
+    passed: runs.reduce((sum, { passed }) => sum + passed, 0),
+    failed: runs.flatMap(({ failed }) => failed),
+    skipped: runs.flatMap(({ skipped }) => skipped),
+  };
+}
+
 /** Names all that failed, skips and failed `steps` of the gate too; the last line counts. */
 export function summarize(results: Results, steps: readonly string[]): string {
   const { passed } = results;
@@ -50,8 +59,9 @@ export function summarize(results: Results, steps: readonly string[]): string {
 }
 
 if (import.meta.main) {
-  const [file = "", ...steps] = Deno.args;
-  const results = countResults(Deno.readTextFileSync(file));
+  // Reports, two dashes, and the steps that failed.
+  const end = Deno.args.indexOf("--");
+  const runs = Deno.args.slice(0, end).map((file) => countResults(Deno.readTextFileSync(file)));
   // deno-lint-ignore no-console -- what this program is for
-  console.log(summarize(results, steps));
+  console.log(summarize(addResults(runs), Deno.args.slice(end + 1)));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { countResults, summarize } from "./count_results.ts";
+import { addResults, countResults, summarize } from "./count_results.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="6" failures="2" errors="1" time="0.132">
@@ -40,6 +40,29 @@ Deno.test("a report that holds other numbers than it declares is refused", () =>
   assert.throws(() => countResults(REPORT.replace('tests="6"', 'tests="7"')), {
     message: "the report declares 7 tests, and 6 were found in it",
   });
+});
+
+Deno.test("the results of several runs add up", () => {
+  const first = { passed: 2, failed: ["a: one"], skipped: [] };
+  const second = { passed: 3, failed: ["b: two"], skipped: ["b: three"] };
+  assert.deepEqual(addResults([first, second]), {
+    passed: 5,
+    failed: ["a: one", "b: two"],
+    skipped: ["b: three"],
+  });
+});
+
+Deno.test("the program takes reports, and after two dashes the steps that failed", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/report.xml`, REPORT);
+  const program = new URL("./count_results.ts", import.meta.url).pathname;
+  const report = `${folder}/report.xml`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", `--allow-read=${folder}`, program, report, report, "--", "a step"],
+  }).output();
+  await Deno.remove(folder, { recursive: true });
+  const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
+  assert.deepEqual(lines.slice(-2), ["FAILED  step: a step", "4 passed, 9 failed"]);
 });
 
 Deno.test("skips and failed steps count as failures, and all are named", () => {
