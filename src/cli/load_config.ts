@@ -1,3 +1,4 @@
+import process from "node:process";
 import { type Config, ConfigFaults, parseConfig } from "../config.ts";
 
 /** The environment read as settings, and what is odd about it; or everything that is wrong. */
@@ -17,18 +18,11 @@ export function faultMessage(faults: ConfigFaults): string {
 }
 
 /**
- * The memory this container may use in bytes (cgroup v2 `memory.max`, cgroup v1
- * `memory.limit_in_bytes`), or nothing where there is no limit.
+ * The memory this container may use in bytes, or nothing where there is no limit or Deno (before 2.9)
+ * cannot tell. Its files below /sys/fs/cgroup may be read with all permissions only.
  */
 function cgroupMemoryLimit(): number | undefined {
-  for (const path of ["memory.max", "memory/memory.limit_in_bytes"]) {
-    try {
-      const bytes = Number(Deno.readTextFileSync(`/sys/fs/cgroup/${path}`));
-      // Version 1 says "no limit" by a number near 2^63.
-      if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-    } catch {
-      // Not this version of cgroups, or none at all.
-    }
-  }
-  return undefined;
+  const bytes = process.constrainedMemory?.();
+  // Version 1 of cgroups says "no limit" by a number near 2^63, others by 0.
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
