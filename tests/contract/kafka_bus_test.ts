@@ -12,20 +12,18 @@ async function deadLetters(peer: KafkaPeer, topic: string): Promise<readonly Bur
   }));
 }
 
-for (const partitions of [1, 3]) {
-  serverTest({
-    name: `the Kafka bus keeps the bus contract, ${partitions} partition(s) a topic`,
-    needs: KAFKA_PROGRAMS,
-    async fn(context): Promise<void> {
-      await using server = await startKafka({ partitions });
-      await using peer = await KafkaPeer.open(server.address);
-      await checkBusContract(context, {
-        open: (topic) => kafkaBus({ urls: [server.address], topic }),
-        broker: {
-          publishRaw: (topic, message) => peer.publish(topic, message),
-          deadLetters: (topic) => deadLetters(peer, topic),
-        },
-      });
-    },
-  });
-}
+serverTest({
+  name: "the Kafka bus keeps the bus contract, 3 partitions a topic",
+  needs: KAFKA_PROGRAMS,
+  async fn(context): Promise<void> {
+    await using server = await startKafka({ partitions: 3 });
+    await using peer = await KafkaPeer.open(server.address);
+    await checkBusContract(context, {
+      open: (topic) => kafkaBus({ urls: [server.address], topic }),
+      broker: {
+        publishRaw: (topic, message) => peer.publish(topic, message),
+        deadLetters: (topic) => deadLetters(peer, topic),
+      },
+    });
+  },
+});

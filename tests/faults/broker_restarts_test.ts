@@ -10,7 +10,7 @@ import { startRedis } from "../support/redis_server.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 const LONG_RUN = Deno.env.get("BROKER_RESTARTS_SECONDS");
-const SECONDS = Number(LONG_RUN ?? 16);
+const SECONDS = Number(LONG_RUN ?? 10);
 const EVENTS_PER_SECOND = 500;
 const RESTARTS = 2;
 /** The longest pause between attempts to reach the broker is 30 s. */

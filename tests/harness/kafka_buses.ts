@@ -10,8 +10,9 @@ import {
 } from "kafkajs";
 import { KafkaBus, type KafkaBusOptions } from "../../src/bus/kafka_bus.ts";
 import { KafkaClient } from "../../src/bus/kafka_client.ts";
-import { systemClock, systemRandom } from "../../src/system.ts";
+import { systemClock } from "../../src/system.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { hastyRandom } from "./hasty_random.ts";
 import { silentLogger, silentMeter } from "./silent.ts";
 
 /** The consumer group that the buses of a test share. */
@@ -25,7 +26,7 @@ export function kafkaBus(
     groupId: TEST_GROUP_ID,
     limits: { maxKeyBytes: 512, maxValueBytes: 1024 * 1024 },
     clock: systemClock,
-    random: systemRandom,
+    random: hastyRandom,
     logger: silentLogger,
     meter: silentMeter,
     ...overrides,

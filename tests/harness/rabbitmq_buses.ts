@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { type ConfirmChannel, connect } from "amqplib";
 import { RabbitmqBus, type RabbitmqBusOptions } from "../../src/bus/rabbitmq_bus.ts";
-import { systemClock, systemRandom } from "../../src/system.ts";
+import { systemClock } from "../../src/system.ts";
+import { hastyRandom } from "./hasty_random.ts";
 import { silentLogger, silentMeter } from "./silent.ts";
 
 /** The subscription that the buses of a test share. */
@@ -15,7 +16,7 @@ export function rabbitmqBus(
     groupId: TEST_GROUP_ID,
     limits: { maxKeyBytes: 512, maxValueBytes: 1024 * 1024 },
     clock: systemClock,
-    random: systemRandom,
+    random: hastyRandom,
     logger: silentLogger,
     meter: silentMeter,
     ...overrides,
