@@ -13,6 +13,7 @@ import { Concurrency } from "./core/concurrency.ts";
 import { Lifecycle } from "./core/lifecycle.ts";
 import type { Limits } from "./core/limits.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
+import { settlesWithin } from "./core/settles_within.ts";
 import type { Logger, LogLevel, Meter } from "./core/telemetry.ts";
 import { AesGcmEnvelope } from "./crypto/aes_gcm_envelope.ts";
 import { canServeGrpc } from "./grpc/deno_version.ts";
@@ -114,7 +115,7 @@ async function start(
   opened.defer(() => keys.close());
   const tls = await openTls(config, ambient);
   opened.defer(() => tls?.close());
-  const bus = openBus(config, { ...ambient, meter });
+  const bus = await openBus(config, { ...ambient, meter });
   opened.defer(() => bus.close());
   const envelope = new AesGcmEnvelope({
     ring: keys.ring,
@@ -207,7 +208,7 @@ async function start(
     })
     : undefined;
   if (store instanceof RedisStore) {
-    await endsWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
+    await settlesWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
   }
   lifecycle.enter("serving");
 
@@ -219,8 +220,9 @@ async function start(
     });
     const endsAtMs = clock.monotonicMs() + config.server.gracefulTimeoutMs;
     const finished = Promise.all([rest.shutdown(), grpc?.shutdown()]);
-    const clean = await endsWithin(finished, { ms: config.server.gracefulTimeoutMs, clock });
-    if (!clean) {
+    const clean = await settlesWithin(finished, { ms: config.server.gracefulTimeoutMs, clock });
+    if (clean) await finished;
+    else {
       grpc?.abort();
       await rest.abort();
     }
@@ -238,18 +240,4 @@ async function start(
     reload,
     drain,
   };
-}
-
-/** Whether `work` ends before `ms` milliseconds are over; waits for whichever comes first. */
-function endsWithin(
-  work: Promise<unknown>,
-  { ms, clock }: { readonly ms: number; readonly clock: Clock },
-): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => resolve(false), ms);
-    work.then(() => {
-      timer.cancel();
-      resolve(true);
-    }, reject);
-  });
 }

@@ -6,7 +6,7 @@ import { handleBatch } from "./kafka_batch.ts";
 import { CLIENT_RETRY, type KafkaAccess, KafkaClient } from "./kafka_client.ts";
 import type { KafkaSession } from "./kafka_link.ts";
 import { ensureTopic } from "./kafka_topics.ts";
-import { settlesWithin } from "./settles_within.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 
 /** How long closing waits for the events being carried out. */
 const DRAIN_MS = 5_000;

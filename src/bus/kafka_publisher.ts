@@ -4,6 +4,7 @@ import type { EventHeaders, InvalidationEvent } from "../core/bus.ts";
 import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Logger } from "../core/telemetry.ts";
+import { brokerUnavailable } from "./broker_unavailable.ts";
 import { type DeadLetter, encodeEvent } from "./codec.ts";
 import { DEAD_DETAIL_HEADER, DEAD_REASON_HEADER } from "./delivery.ts";
 import { type KafkaAccess, KafkaClient, REQUEST_TIMEOUT_MS } from "./kafka_client.ts";
@@ -11,7 +12,7 @@ import { isKafkaError, kafkaFailureFields } from "./kafka_failure.ts";
 import type { KafkaSession } from "./kafka_link.ts";
 import { ensureTopic } from "./kafka_topics.ts";
 import type { QuietLog } from "./quiet_log.ts";
-import { settlesWithin } from "./settles_within.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 
 const MAX_UNCONFIRMED = 1_000;
 const EMPTY = new Uint8Array(0);
@@ -149,8 +150,5 @@ export class KafkaPublisher implements KafkaSession {
 
 /** The failure of a broker that cannot be reached or does not answer. */
 export function unavailable(why: string, cause?: unknown): CacheError {
-  return new CacheError("broker_unavailable", `The event was not published. ${why}`, {
-    retryAfterSeconds: 1,
-    cause,
-  });
+  return brokerUnavailable(`The event was not published. ${why}`, cause);
 }

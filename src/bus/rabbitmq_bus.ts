@@ -10,10 +10,10 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { Secret } from "../core/secret.ts";
 import type { ConnectionStatus } from "../core/store.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
+import { brokerUnavailable } from "./broker_unavailable.ts";
 import { encodeEvent, type EventLimits } from "./codec.ts";
 import { QuietLog } from "./quiet_log.ts";
 import { type RabbitmqAddress, rabbitmqAddress } from "./rabbitmq_address.ts";
-import { brokerUnavailable } from "./rabbitmq_publisher.ts";
 import { RabbitmqSession } from "./rabbitmq_session.ts";
 
 const FIRST_PAUSE_MS = 1000;

@@ -2,7 +2,7 @@ import type { Channel, ConsumeMessage } from "amqplib";
 import { Backoff } from "../core/backoff.ts";
 import type { Clock, Random, Timer } from "../core/clock.ts";
 import { MAX_IN_FLIGHT, type Verdict } from "./delivery.ts";
-import { settlesWithin } from "./settles_within.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 
 /** The only consumer of its channel. */
 const CONSUMER_TAG = "events";

@@ -7,7 +7,7 @@ import {
 } from "amqplib";
 import type { Clock } from "../core/clock.ts";
 import type { RabbitmqAddress } from "./rabbitmq_address.ts";
-import { settlesWithin } from "./settles_within.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 
 /** Time for the handshakes of TCP, TLS and AMQP, by silence. */
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { ConfirmChannel } from "amqplib";
 import type { Clock } from "../core/clock.ts";
-import { CacheError } from "../core/errors.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
+import { brokerUnavailable } from "./broker_unavailable.ts";
 
 const CONFIRM_TIMEOUT_MS = 5000;
 const MAX_UNCONFIRMED = 1000;
@@ -55,9 +55,4 @@ export class RabbitmqPublisher {
   stop(): void {
     this.#timeouts.stop();
   }
-}
-
-/** The failure of a broker that takes no event now. */
-export function brokerUnavailable(detail: string, cause?: unknown): CacheError {
-  return new CacheError("broker_unavailable", detail, { retryAfterSeconds: 1, cause });
 }

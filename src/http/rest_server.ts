@@ -4,6 +4,7 @@ import net from "node:net";
 import { BindError } from "../core/bind_error.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { hostPort } from "../core/host_port.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 import type { Logger } from "../core/telemetry.ts";
 import type { TlsFiles } from "../core/tls_files.ts";
 import { ListenerWatch } from "../net/listener_watch.ts";
@@ -166,11 +167,7 @@ class ListeningServer implements RestServer {
     const closed = this.#close();
     this.#server.closeAllConnections();
     // What Deno 2.6 does not close ends with the process.
-    const late = new Promise<void>((resolve) => {
-      this.#timer = this.#options.clock.setTimer(resolve, LINGER_MS);
-    });
-    await Promise.race([closed, late]);
-    this.#timer?.cancel();
+    await settlesWithin(closed, { ms: LINGER_MS, clock: this.#options.clock });
   }
 
   /** Listens no more; resolves when no connection is left. */

@@ -1,3 +1,4 @@
+import { settlesWithin } from "../core/settles_within.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 
 export interface LogBufferOptions {
@@ -67,10 +68,9 @@ export class LogBuffer {
   async close(): Promise<void> {
     this.#maxBytes = 0;
     this.#flush();
-    const timeout = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimer(timeout.resolve, CLOSE_TIMEOUT_MS);
-    await Promise.race([this.#writing, timeout.promise]);
-    timer.cancel();
+    if (this.#writing !== undefined) {
+      await settlesWithin(this.#writing, { ms: CLOSE_TIMEOUT_MS, clock: this.#clock });
+    }
     this.#writer.releaseLock();
   }
 

@@ -13,6 +13,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Clock } from "../core/clock.ts";
+import { settlesWithin } from "../core/settles_within.ts";
 import type { OperationRecord } from "../core/operation_record.ts";
 import type { Operation } from "../core/principal.ts";
 import type { Span } from "../core/span.ts";
@@ -130,13 +131,10 @@ export class OtelTracer {
 
   /** Exports what is left, for at most 2 s; never rejects. */
   async close(): Promise<void> {
-    const timeout = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimer(timeout.resolve, CLOSE_TIMEOUT_MS);
     // The exporter has warned of what failed.
     const flushed = Promise.allSettled([this.#provider.shutdown()])
       .then(() => Promise.allSettled([this.#exporter.forceFlush()]));
-    await Promise.race([flushed, timeout.promise]);
-    timer.cancel();
+    await settlesWithin(flushed, { ms: CLOSE_TIMEOUT_MS, clock: this.#clock });
     diag.disable();
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** Waits until `work` settles, either way, or `ms` milliseconds are over; says whether it settled. */
 export function settlesWithin(
