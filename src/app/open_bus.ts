@@ -1,13 +1,11 @@
-import { KafkaBus } from "../bus/kafka_bus.ts";
 import { MemoryBus } from "../bus/memory_bus.ts";
-import { RabbitmqBus } from "../bus/rabbitmq_bus.ts";
 import type { Config } from "../config.ts";
 import type { InvalidationBus } from "../core/bus.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
 
-/** What carries invalidation events. */
-export function openBus(
+/** What carries invalidation events. The client of a broker is loaded only where there is one. */
+export async function openBus(
   { broker, cache }: Config,
   parts: {
     readonly clock: Clock;
@@ -15,10 +13,10 @@ export function openBus(
     readonly logger: Logger;
     readonly meter: Meter;
   },
-): InvalidationBus {
+): Promise<InvalidationBus> {
   const { type, tlsEnabled, tlsCaFile, username, password, ...rest } = broker;
   if (type === "none") return new MemoryBus();
-  const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
+  const ca = tlsCaFile === undefined ? {} : { ca: await Deno.readTextFile(tlsCaFile) };
   const options = {
     ...rest,
     ...(username === undefined ? {} : { username }),
@@ -27,5 +25,10 @@ export function openBus(
     limits: cache,
     ...parts,
   };
-  return type === "kafka" ? new KafkaBus(options) : new RabbitmqBus(options);
+  if (type === "kafka") {
+    const { KafkaBus } = await import("../bus/kafka_bus.ts");
+    return new KafkaBus(options);
+  }
+  const { RabbitmqBus } = await import("../bus/rabbitmq_bus.ts");
+  return new RabbitmqBus(options);
 }

@@ -9,23 +9,23 @@ import { HEALTH } from "./health_command.ts";
 import { INVALIDATE } from "./invalidate_command.ts";
 import { KEYGEN } from "./keygen_command.ts";
 import { REWRAP } from "./rewrap_command.ts";
-import { runDev, runServe } from "./serve_command.ts";
 import { SET } from "./set_command.ts";
 import { STATS } from "./stats_command.ts";
 import { complain, print } from "./terminal.ts";
 import { TOKEN } from "./token_command.ts";
 import { VERSION_COMMAND } from "./version_command.ts";
 
+// The service is loaded by the commands that run it: a health check has to be quick.
 const COMMANDS: readonly Command[] = [
   command({
     name: "serve",
     about: "run the service; settings come from the environment (the default)",
-    run: runServe,
+    run: async () => (await import("./serve_command.ts")).runServe(),
   }),
   command({
     name: "dev",
     about: "run it for development: embedded store, no identity, loopback only",
-    run: runDev,
+    run: async () => (await import("./serve_command.ts")).runDev(),
   }),
   command({
     name: "config",
