@@ -1,5 +1,6 @@
 import { type Arguments, command } from "./arguments.ts";
 import { type Client, CLIENT_OPTIONS, TOKEN_NOTE, withClient } from "./client.ts";
+import { namespacePath } from "./entry_path.ts";
 import { EXIT } from "./exit_code.ts";
 import { print } from "./terminal.ts";
 
@@ -41,7 +42,7 @@ async function invalidate(
     readonly action: "delete" | "update";
   },
 ): Promise<string> {
-  const path = `/api/v1/cache/${encodeURIComponent(namespace)}/invalidate`;
+  const path = namespacePath(namespace, "invalidate");
   const answer = await client.call(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },

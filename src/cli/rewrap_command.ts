@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseAnswer } from "./answer.ts";
 import { type Arguments, command } from "./arguments.ts";
 import {
   type Client,
@@ -60,7 +61,7 @@ async function rewrap(
   let last: Line | undefined;
   try {
     for await (const text of client.lines(path, { method: "POST" })) {
-      last = parseLine(text);
+      last = parseAnswer(lineSchema, text);
       if (asJson) print(text);
       else showProgress(`${last.scanned} scanned, ${last.rewrapped} rewrapped`);
     }
@@ -73,14 +74,6 @@ async function rewrap(
     throw new ClientFailure("The service went away before it was done.", EXIT.unavailable);
   }
   return last.failed + last.invalid === 0 ? EXIT.done : EXIT.failed;
-}
-
-function parseLine(text: string): Line {
-  try {
-    return lineSchema.parse(JSON.parse(text));
-  } catch {
-    throw new ClientFailure("The answer is not that of a cache-service.", EXIT.failed);
-  }
 }
 
 function summary(line: Line, namespace: string): string {

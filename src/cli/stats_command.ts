@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { parseAnswer } from "./answer.ts";
 import { type Arguments, command } from "./arguments.ts";
-import { CLIENT_OPTIONS, ClientFailure, TOKEN_NOTE, withClient } from "./client.ts";
+import { CLIENT_OPTIONS, TOKEN_NOTE, withClient } from "./client.ts";
 import { EXIT } from "./exit_code.ts";
 import { print } from "./terminal.ts";
 
@@ -35,20 +36,11 @@ function runStats(args: Arguments<keyof typeof OPTIONS>): Promise<number> {
   return withClient(args, async (client) => {
     const text = new TextDecoder().decode(await client.call("/api/v1/admin/stats"));
     print(
-      args.has("json")
-        ? text
-        : table(parse(text)) || "The service counts nothing: METRICS_ENABLED is false.",
+      args.has("json") ? text : table(parseAnswer(schema, text)) ||
+        "The service counts nothing: METRICS_ENABLED is false.",
     );
     return EXIT.done;
   });
-}
-
-function parse(text: string): z.infer<typeof schema> {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    throw new ClientFailure("The answer is not that of a cache-service.", EXIT.failed);
-  }
 }
 
 /** A line for each number: the metric, its labels, the value. */

@@ -1,9 +1,10 @@
 import { SignJWT } from "jose";
 import { type Config, ConfigFaults, parseConfig } from "../config.ts";
-import { duration, type Kind, namespaceOrAll, oneOf, Unparsable } from "../config/parsers.ts";
+import { duration, namespaceOrAll, oneOf } from "../config/parsers.ts";
 import { type Arguments, command, UsageError } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
 import { faultMessage } from "./load_config.ts";
+import { parseOption } from "./option_value.ts";
 import { readSigningKey } from "./signing_key.ts";
 import { complain, print } from "./terminal.ts";
 
@@ -64,12 +65,18 @@ async function runToken(args: TokenArguments): Promise<number> {
 
 /** What the token says of its bearer and of its time; undefined members are left out of it. */
 function claimsOf(args: TokenArguments): Record<string, unknown> {
-  const namespaces = args.values("namespace").map(reader("namespace", namespaceOrAll));
+  const namespaces = args.values("namespace")
+    .map((text) => parseOption(text, { name: "namespace", kind: namespaceOrAll }));
   if (namespaces.length === 0) {
     throw new UsageError("A token without --namespace opens nothing; '*' opens all namespaces.");
   }
-  const scopes = args.values("scope").map(reader("scope", scope));
-  const lifetimeMs = reader("expires", lifetime)(args.value("expires") ?? "1h");
+  const scopes = args.values("scope").map((text) =>
+    parseOption(text, { name: "scope", kind: scope })
+  );
+  const lifetimeMs = parseOption(args.value("expires") ?? "1h", {
+    name: "expires",
+    kind: lifetime,
+  });
   const issuedAt = Math.floor(Date.now() / 1000);
   return {
     sub: args.value("subject") ?? "development",
@@ -77,15 +84,6 @@ function claimsOf(args: TokenArguments): Record<string, unknown> {
     scopes: scopes.length === 0 ? undefined : scopes,
     iat: issuedAt,
     exp: issuedAt + Math.floor(lifetimeMs / 1000),
-  };
-}
-
-/** Reads the argument of an option as a kind of setting is read. */
-function reader<T>(option: keyof typeof OPTIONS, kind: Kind<T>): (text: string) => T {
-  return (text): T => {
-    const value = kind.parse(text);
-    if (!(value instanceof Unparsable)) return value;
-    throw new UsageError(`--${option} must be ${value.expected}; got ${JSON.stringify(text)}.`);
   };
 }
 
