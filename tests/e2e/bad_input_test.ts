@@ -6,7 +6,7 @@ import { serverTest, sharedServer } from "../support/backends.ts";
 import { Refusal } from "../support/cache_driver.ts";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { type HttpAnswer, HttpConnection, type HttpRequest, jsonOf } from "./http_connection.ts";
-import { memorySettings, ServiceProcess } from "./service_process.ts";
+import { grpcTest, memorySettings, ServiceProcess } from "./service_process.ts";
 
 const service = sharedServer({ needs: [], start: () => ServiceProcess.start(memorySettings()) });
 
@@ -220,7 +220,7 @@ const GRPC_CASES: Readonly<Record<string, [method: string, request: unknown, cod
 };
 
 for (const [name, [method, request, code]] of Object.entries(GRPC_CASES)) {
-  serverTest({
+  grpcTest({
     name: `gRPC refuses: ${name}`,
     needs: [],
     async fn(): Promise<void> {
@@ -239,7 +239,7 @@ for (const [name, [method, request, code]] of Object.entries(GRPC_CASES)) {
   });
 }
 
-serverTest({
+grpcTest({
   name: "gRPC refuses: bytes that are no message, and a method that is none",
   needs: [],
   async fn(): Promise<void> {
@@ -275,7 +275,7 @@ function callRaw(
   });
 }
 
-serverTest({
+grpcTest({
   name: "a TTL of zero is the default, over both APIs",
   needs: [],
   async fn(): Promise<void> {

@@ -4,7 +4,13 @@ import { serverTest, sharedServer } from "../support/backends.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { freePort } from "../support/free_port.ts";
 import { JWT_SECRET } from "../support/tokens.ts";
-import { memorySettings, runCommand, SERVES_GRPC, ServiceProcess } from "./service_process.ts";
+import {
+  grpcTest,
+  memorySettings,
+  runCommand,
+  SERVES_GRPC,
+  ServiceProcess,
+} from "./service_process.ts";
 
 const service = sharedServer({
   needs: [],
@@ -91,34 +97,32 @@ serverTest({
   },
 });
 
-// The Deno that cannot serve gRPC cannot check the key of a certificate either.
-if (SERVES_GRPC) {
-  serverTest({
-    name: "health trusts this environment's certificate, and of a URL's only a proven one",
-    needs: ["openssl"],
-    async fn(): Promise<void> {
-      const folder = await Deno.makeTempDir();
-      try {
-        const { caFile, certFile, keyFile } = await makeCertificates(folder);
-        const env = {
-          ...memorySettings(),
-          SERVER_TLS_CERT_FILE: certFile,
-          SERVER_TLS_KEY_FILE: keyFile,
-        };
-        await using secure = await ServiceProcess.start(env, { caFile });
-        const urls = [[`https://127.0.0.1:${secure.httpPort}`], [
-          `https://127.0.0.1:${secure.grpcPort}`,
-          "--grpc",
-        ]];
-        for (const [url = "", ...options] of urls) {
-          assert.equal((await runCommand(["health", ...options], env)).code, 0);
-          const words = ["health", ...options, url];
-          assert.equal((await runCommand(words, env)).code, 1);
-          assert.equal((await runCommand([...words, "--ca-file", caFile], env)).code, 0);
-        }
-      } finally {
-        await Deno.remove(folder, { recursive: true });
+// An older Deno cannot check the key of a certificate.
+grpcTest({
+  name: "health trusts this environment's certificate, and of a URL's only a proven one",
+  needs: ["openssl"],
+  async fn(): Promise<void> {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { caFile, certFile, keyFile } = await makeCertificates(folder);
+      const env = {
+        ...memorySettings(),
+        SERVER_TLS_CERT_FILE: certFile,
+        SERVER_TLS_KEY_FILE: keyFile,
+      };
+      await using secure = await ServiceProcess.start(env, { caFile });
+      const urls = [[`https://127.0.0.1:${secure.httpPort}`], [
+        `https://127.0.0.1:${secure.grpcPort}`,
+        "--grpc",
+      ]];
+      for (const [url = "", ...options] of urls) {
+        assert.equal((await runCommand(["health", ...options], env)).code, 0);
+        const words = ["health", ...options, url];
+        assert.equal((await runCommand(words, env)).code, 1);
+        assert.equal((await runCommand([...words, "--ca-file", caFile], env)).code, 0);
       }
-    },
-  });
-}
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -183,7 +183,7 @@ serverTest({
   needs: ["redis-server"],
   async fn(): Promise<void> {
     await using redis = await startRedis();
-    const settings: Settings = { ...redisSettings([redis.address]), SERVER_REQUEST_TIMEOUT: "1s" };
+    const settings: Settings = redisSettings([redis.address]);
     const [oldKey, key] = [newKey(), newKey()];
     {
       await using service = await ServiceProcess.start({
@@ -201,7 +201,11 @@ serverTest({
       }
     }
     const AUTH_ENCRYPTION_KEY = `${key},${oldKey}`;
-    await using service = await ServiceProcess.start({ ...settings, AUTH_ENCRYPTION_KEY });
+    await using service = await ServiceProcess.start({
+      ...settings,
+      AUTH_ENCRYPTION_KEY,
+      SERVER_REQUEST_TIMEOUT: "1s",
+    });
     const client = new AbortController();
     const response = await fetch(`${service.origin}/api/v1/admin/rewrap/demo`, {
       method: "POST",

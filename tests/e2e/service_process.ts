@@ -1,3 +1,4 @@
+import { type ServerTest, serverTest } from "../support/backends.ts";
 import { freePort } from "../support/free_port.ts";
 import { ServerProcess } from "../support/server_process.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -14,6 +15,11 @@ const SETTING =
 
 /** Whether the program serves gRPC; CACHE_SERVICE_APIS=rest says that its Deno cannot. */
 export const SERVES_GRPC = Deno.env.get("CACHE_SERVICE_APIS") !== "rest";
+
+/** Registers a test of what the program does only on the Deno that also serves gRPC. */
+export function grpcTest(test: ServerTest): void {
+  if (SERVES_GRPC) serverTest(test);
+}
 
 export type Settings = Readonly<Record<string, string>>;
 

@@ -4,10 +4,10 @@
 import { parseArgs } from "node:util";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { driverSteps, KeepAliveClient, restSteps, Tally } from "./load.ts";
-import { memorySettings, ServiceProcess } from "./service_process.ts";
+import { memorySettings, SERVES_GRPC, ServiceProcess } from "./service_process.ts";
 
 const REST_CONNECTIONS = 48;
-const GRPC_CONNECTIONS = 16;
+const GRPC_CONNECTIONS = SERVES_GRPC ? 16 : 0;
 const WARM_UP_MS = 10_000;
 const SAMPLE_INTERVAL_MS = 500;
 const REPORT_INTERVAL_MS = 5_000;

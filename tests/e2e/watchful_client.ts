@@ -3,7 +3,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { type JWTPayload, SignJWT } from "jose";
 import { Confidential } from "./confidential.ts";
 import { RawGrpcClient } from "./raw_grpc_client.ts";
-import type { ServiceProcess } from "./service_process.ts";
+import { SERVES_GRPC, type ServiceProcess } from "./service_process.ts";
 
 /** A client that looks through every answer for what must not show. */
 export class WatchfulClient implements Disposable {
@@ -46,6 +46,7 @@ export class WatchfulClient implements Disposable {
     method: string,
     { code, request, authorization }: { code: number; request: object; authorization?: string },
   ): Promise<void> {
+    if (!SERVES_GRPC) return;
     const what = `gRPC ${method} that is answered with ${code}`;
     const metadata = new Metadata();
     if (authorization !== undefined) metadata.set("authorization", authorization);
