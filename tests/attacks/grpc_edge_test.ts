@@ -20,13 +20,12 @@ import {
   frame,
   H2Client,
   headerField,
-  NEWEST_ENTRY,
   PREFACE,
   SETTING,
-  storedField,
   uint32,
 } from "../support/h2_client.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { flood } from "./h2_flood.ts";
 
 const GET = callHeaders("/cache.v1.CacheService/Get");
 const KEY = { namespace: "n", key: "k" };
@@ -71,25 +70,6 @@ async function underAttack(
   await Promise.all([attack(server).finally(() => isOver = true), victims]);
   await victim.call("Get", KEY, DEADLINE);
   await server.idle();
-}
-
-/** Sends `bytes` until the server closes the connection; returns the codes of its GOAWAY frames. */
-async function flood(port: number, make: (round: number) => Uint8Array): Promise<number[]> {
-  using client = await H2Client.open(port);
-  const goAways: number[] = [];
-  const reading = (async () => {
-    for (let next = await client.read(); next !== undefined; next = await client.read()) {
-      if (next.type === FRAME.goAway) goAways.push(next.code(4));
-    }
-  })();
-  let isOpen = true;
-  const closed = reading.then(() => isOpen = false);
-  const startMs = performance.now();
-  for (let round = 0; isOpen; round++) {
-    assert.ok(performance.now() - startMs < DEADLINE.deadlineMs, "the server takes it all");
-    await Promise.race([closed, client.write(make(round)).catch(() => closed)]);
-  }
-  return goAways;
 }
 
 /** Waits until the server closes the connection; returns the types of the frames until then. */
@@ -142,25 +122,6 @@ for (const [name, make] of Object.entries(FLOODS)) {
       await flood(port, make);
     }));
 }
-
-Deno.test("small frames that refer to large headers take no memory", () =>
-  underAttack(async ({ port }) => {
-    const stored = concat([GET, storedField("x", "v".repeat(3_900))]);
-    const referring = concat([GET, new Uint8Array(130).fill(NEWEST_ENTRY)]);
-    const beforeBytes = Deno.memoryUsage().rss;
-    for (let connection = 0; connection < 5; connection++) {
-      const goAways = await flood(port, (round) =>
-        repeated(300, (index) => {
-          const id = streamId(round * 300 + index);
-          return headers(id, id === 1 ? stored : referring);
-        }));
-      // None where the client sees that its connection is reset before it has read what came.
-      assert.ok(goAways.every((code) => code === CODE.enhanceYourCalm), `${goAways}`);
-    }
-    // Half a megabyte for each frame without the limit.
-    const grownBytes = Deno.memoryUsage().rss - beforeBytes;
-    assert.ok(grownBytes < 200 * MEBIBYTE, `${grownBytes} bytes`);
-  }));
 
 Deno.test("a megabyte of metadata is refused, and what proxies add is not", () =>
   underAttack(async ({ address }) => {
@@ -254,7 +215,9 @@ async function askForMuch(
 }
 
 Deno.test("answers that a client does not read are bounded, and it is cut off", async () => {
-  await using server = await startServer({ budgetBytes: BUDGET_BYTES, connectionLimits: LIMITS });
+  // Enough for what is asked meanwhile, also on a busy machine.
+  const connectionLimits = { ...LIMITS, stallTimeoutMs: 2_000 };
+  await using server = await startServer({ budgetBytes: BUDGET_BYTES, connectionLimits });
   using _client = await askForMuch(server, { [SETTING.initialWindowSize]: 2 ** 31 - 1 });
   using other = new TestClient(server.address);
   for (let time = 0; time < 20; time++) {

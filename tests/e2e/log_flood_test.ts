@@ -2,6 +2,7 @@
 // log; a drain and a crash lose no line that is read.
 import assert from "node:assert/strict";
 import { serverTest } from "../support/backends.ts";
+import { residentBytes } from "../support/resident_bytes.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { KeepAliveClient } from "./load.ts";
 import { NamedPipe } from "./named_pipe.ts";
@@ -47,11 +48,6 @@ async function droppedBy(service: ServiceProcess): Promise<number> {
   return Number(/^cache_log_dropped_total (\d+)$/m.exec(metrics)?.[1]);
 }
 
-function residentBytes({ pid }: ServiceProcess): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
-
 function linesOf(text: string): LogLine[] {
   assert(text.endsWith("\n"), "the last line is whole");
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -77,9 +73,9 @@ serverTest({
         intervalMs: 200,
       }).finally(() => isFull = true),
     ]);
-    const fullBytes = residentBytes(service);
+    const fullBytes = residentBytes(service.pid);
     const second = await flood(service, after(FLOOD_MS));
-    const grownBytes = residentBytes(service) - fullBytes;
+    const grownBytes = residentBytes(service.pid) - fullBytes;
     assert(grownBytes < MAX_GROWTH_BYTES, `grew by ${grownBytes} bytes while its log was full`);
     for (const { latenciesMs, statuses } of [first, second]) {
       assert.deepEqual([...statuses], [404]);

@@ -3,6 +3,7 @@
 //   deno run -A tests/e2e/soak.ts --seconds 60
 import { parseArgs } from "node:util";
 import { GrpcDriver } from "../support/grpc_driver.ts";
+import { residentBytes } from "../support/resident_bytes.ts";
 import { driverSteps, KeepAliveClient, restSteps, Tally } from "./load.ts";
 import { memorySettings, SERVES_GRPC, ServiceProcess } from "./service_process.ts";
 
@@ -79,11 +80,6 @@ export function memoryGrowth(samples: readonly Sample[]): number {
 function medianRss(samples: readonly Sample[]): number {
   const sorted = samples.map(({ rssBytes }) => rssBytes).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function residentBytes(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1];
-  return Number(kibibytes) * 1024;
 }
 
 if (import.meta.main) {

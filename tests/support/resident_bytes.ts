@@ -1,0 +1,6 @@
+/** The memory that a process holds, on Linux. */
+export function residentBytes(pid: number): number {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1];
+  if (kibibytes === undefined) throw new Error(`process ${pid} reports no resident memory`);
+  return Number(kibibytes) * 1024;
+}
