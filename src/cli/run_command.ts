@@ -62,7 +62,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   return await command.run(rest);
 }
 
-function usage(): string {
+/** What `--help` says. */
+export function usage(): string {
   const lines = COMMANDS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`);
   return `usage: cache-service [COMMAND]\n\n${lines.join("\n")}\n\n` +
     "cache-service COMMAND --help tells more of a command.";

@@ -1,14 +1,22 @@
 // Requirement 9.1: what the documentation promises is what the program knows.
 import assert from "node:assert/strict";
 import { SETTINGS } from "../../src/config/settings.ts";
+import {
+  anchorsOf,
+  documents,
+  linksOf,
+  readDocument,
+  section,
+  withoutCodeBlocks,
+} from "./markdown.ts";
 
 /** A file's text, without the spaces that pad the columns of tables. */
 function read(path: string): string {
-  return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replace(/ +/g, " ");
+  return readDocument(path).replace(/ +/g, " ");
 }
 
 Deno.test("docs/operating.md has every setting with its default", () => {
-  const rows = read("docs/operating.md").split("\n");
+  const rows = section(read("docs/operating.md"), "## Settings").split("\n");
   for (const { name, default: fallback, secret } of SETTINGS) {
     const row = rows.find((line) => line.startsWith(`| \`${name}\``));
     assert(row !== undefined, `${name} is not documented`);
@@ -38,13 +46,29 @@ Deno.test("docs/api.md has every error code", () => {
   for (const code of codes) assert(api.includes(`\`${code}\``), `${code} is not documented`);
 });
 
-Deno.test("links between documents lead somewhere", () => {
+Deno.test("links between documents lead somewhere, to a heading that is there", () => {
   const root = new URL("../../", import.meta.url);
-  const documents = ["README.md", "docs/api.md", "docs/architecture.md", "docs/operating.md"];
-  documents.push("docs/development.md", "docs/threat_model.md");
-  for (const document of documents) {
-    for (const [, target] of read(document).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
-      Deno.statSync(new URL(target ?? "", new URL(document, root)));
+  for (const document of documents()) {
+    for (const { path, anchor } of linksOf(readDocument(document))) {
+      const target = path === "" ? document : join(document, path);
+      Deno.statSync(new URL(target, root));
+      if (anchor === undefined) continue;
+      const anchors = anchorsOf(readDocument(target));
+      assert(anchors.has(anchor), `${document} links to #${anchor}, which ${target} does not have`);
     }
   }
 });
+
+Deno.test("a code span ends on the line on which it begins", () => {
+  for (const document of documents()) {
+    for (const [index, line] of withoutCodeBlocks(readDocument(document)).split("\n").entries()) {
+      const marks = line.replace(/\\`/g, "").split("`").length - 1;
+      assert.equal(marks % 2, 0, `${document}:${index + 1}: ${line}`);
+    }
+  }
+});
+
+/** The path of a link's target, from the root of the project. */
+function join(document: string, path: string): string {
+  return new URL(path, `file:///${document}`).pathname.slice(1);
+}
