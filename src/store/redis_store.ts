@@ -96,10 +96,11 @@ export class RedisStore implements Store {
     const breakerOf = (connection: Redis): Breaker => this.#nodes.of(addressOf(connection));
     const failures = new FailureLog({ clock, logger });
     const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
+    const demoted = (): void => this.#heartbeat.demoted();
     this.#clients = opening.openClients(options, {
       jitter: () => random.uint32() / 2 ** 32,
       failures,
-    }).map((client) => new GuardedClient(client, shared));
+    }).map((client) => new GuardedClient(client, { ...shared, demoted }));
     this.#heartbeat = new RedisHeartbeat({
       ...shared,
       clients: this.#clients,
