@@ -1,6 +1,7 @@
 import type { Result, RoundPlan, Target } from "./contest.ts";
 import { IN_FLIGHT } from "./load.ts";
 import type { Machine } from "./machine.ts";
+import { decimal, integer, mebibytes, percent, spreadText, table } from "./markdown.ts";
 import type { Round } from "./measure.ts";
 import { LOAD_CORE, SERVER_CORE } from "./processor.ts";
 import type { Resting } from "./resting.ts";
@@ -162,7 +163,7 @@ function resting({ resting }: Report): string {
   const rows = resting.map(({ backend, startUpMs, idleBytes }) => [
     TARGETS[backend],
     spreadText(startUpMs, integer),
-    `${integer(idleBytes / 2 ** 20)} MiB`,
+    mebibytes(idleBytes),
   ]);
   return table(["", "start to first answer, ms", "resident memory when idle"], rows);
 }
@@ -198,26 +199,4 @@ function targetsOf({ results }: Report, api: Api, workload?: string): Target[] {
 
 function workloadsOf({ results }: Report, api: Api): string[] {
   return [...new Set(results.filter((r) => r.api === api).map(({ workload }) => workload))];
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, i) => i === 0 ? "---" : "---:");
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
-}
-
-function spreadText({ median, min, max }: Spread, text: (value: number) => string): string {
-  return `${text(median)} (${text(min)}–${text(max)})`;
-}
-
-function integer(value: number): string {
-  return Math.round(value).toLocaleString("en");
-}
-
-function decimal(value: number): string {
-  return value.toFixed(2);
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }
