@@ -1,10 +1,10 @@
 import type { Result, RoundPlan, Target } from "./contest.ts";
 import { IN_FLIGHT } from "./load.ts";
 import type { Machine } from "./machine.ts";
-import { decimal, integer, mebibytes, percent, spreadText, table } from "./markdown.ts";
+import { decimal, integer, percent, spreadText, table } from "./markdown.ts";
 import type { Round } from "./measure.ts";
 import { LOAD_CORE, SERVER_CORE } from "./processor.ts";
-import type { Resting } from "./resting.ts";
+import { type RestingReport, restingText } from "./resting_report.ts";
 import type { Api } from "./servers.ts";
 import { type Spread, spread } from "./statistics.ts";
 
@@ -15,7 +15,8 @@ export interface Report {
   /** What each workload's name stands for. */
   readonly workloads: Readonly<Record<string, string>>;
   readonly results: readonly Result[];
-  readonly resting: readonly Resting[];
+  /** Absent where it was not asked for. */
+  readonly resting?: RestingReport;
 }
 
 const TITLES: Readonly<Record<Api, string>> = { rest: "REST", grpc: "gRPC" };
@@ -54,7 +55,9 @@ export function markdown(report: Report): string {
     "## Figures",
     legend(report.plan),
     ...apis.map((api) => figures(report, api)),
-    ...(report.resting.length === 0 ? [] : ["## At rest", resting(report)]),
+    ...(report.resting === undefined
+      ? []
+      : ["## At rest", restingText(report.resting, report.machine.deno)]),
   ];
   return sections.join("\n\n") + "\n";
 }
@@ -157,15 +160,6 @@ function figures(report: Report, api: Api): string {
   });
   const head = ["", "server", "requests/s", "p50 ms", "p99 ms", "CPU/request", "busy"];
   return `### ${TITLES[api]}\n\n${table(head, rows)}`;
-}
-
-function resting({ resting }: Report): string {
-  const rows = resting.map(({ backend, startUpMs, idleBytes }) => [
-    TARGETS[backend],
-    spreadText(startUpMs, integer),
-    mebibytes(idleBytes),
-  ]);
-  return table(["", "start to first answer, ms", "resident memory when idle"], rows);
 }
 
 function ratioText(

@@ -6,6 +6,7 @@
  *     deno task bench --quick --save   the same, 6 minutes, and writes them
  *     deno task bench --only set_1k    one workload (get_1k, get_16k, miss, set_1k, set_16k, batch,
  *                                      mix) or `resting`; writes nothing
+ *     deno task bench --binary PATH    with this compiled program in place of dist/cache-service
  *
  * Needs Linux with two cores, `taskset` (util-linux), `wrk` and `redis-server`; `webdis` is optional.
  * Nothing here passes or fails by its speed. Close what else works the machine.
@@ -13,12 +14,14 @@
 // deno-lint-ignore-file no-console -- a command: its result goes to standard output
 import { parseArgs } from "node:util";
 import { findProgram } from "../tests/support/find_program.ts";
-import { startRedis } from "../tests/support/redis_server.ts";
+import { type RedisServer, startRedis } from "../tests/support/redis_server.ts";
+import { describeBinary, findBinary } from "./binary.ts";
 import { contest, type Result, type RoundPlan } from "./contest.ts";
 import { describeMachine } from "./machine.ts";
 import { LOAD_CORE, pinProcess } from "./processor.ts";
 import { markdown, type Report } from "./report.ts";
-import { measureResting, type Resting } from "./resting.ts";
+import { measureResting } from "./resting.ts";
+import type { RestingReport } from "./resting_report.ts";
 import { workloads } from "./workloads.ts";
 
 const FULL: RoundPlan = { rounds: 3, roundSeconds: 5, warmUpSeconds: 3 };
@@ -31,6 +34,7 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     save: { type: "boolean", default: false },
     only: { type: "string" },
+    binary: { type: "string" },
   },
 });
 const report = await measure(options);
@@ -47,7 +51,11 @@ if (options.save || !options.quick && options.only === undefined) {
 }
 
 async function measure(
-  { quick, only }: { readonly quick: boolean; readonly only?: string },
+  { quick, only, binary }: {
+    readonly quick: boolean;
+    readonly only?: string;
+    readonly binary?: string;
+  },
 ): Promise<Report> {
   const missing = ["taskset", "wrk", "redis-server"].filter((name) => !findProgram(name));
   if (missing.length > 0) throw new Error(`the benchmarks need ${missing.join(", ")} on PATH`);
@@ -56,6 +64,7 @@ async function measure(
   if (wanted.length === 0 && only !== RESTING) {
     throw new Error(`--only takes ${all.map(({ name }) => name).join(", ")} or ${RESTING}`);
   }
+  const binaryPath = findBinary(binary);
   // Before anything starts: Redis and the load generators inherit the core.
   await pinProcess(Deno.pid, LOAD_CORE);
   await using redis = await startRedis();
@@ -70,15 +79,24 @@ async function measure(
         results.push(...await contest({ api, workload }, { plan, redis, folder }));
       }
     }
-    const resting: Resting[] = [];
-    for (const backend of ["memory", "redis"] as const) {
-      if (only !== undefined && only !== RESTING) continue;
-      console.error(`at rest: ${backend}`);
-      resting.push(await measureResting(backend, { redis, idleSeconds: IDLE_SECONDS }));
-    }
+    const isRestWanted = only === undefined || only === RESTING;
+    const resting = isRestWanted ? { resting: await measureRest(redis, binaryPath) } : {};
     const titles = Object.fromEntries(wanted.map(({ name, title }) => [name, title]));
-    return { machine, plan, workloads: titles, results, resting };
+    return { machine, plan, workloads: titles, results, ...resting };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function measureRest(
+  redis: RedisServer,
+  binary: string | undefined,
+): Promise<RestingReport> {
+  const startUps = [];
+  for (const backend of ["memory", "redis"] as const) {
+    console.error(`at rest: ${backend}`);
+    startUps.push(...await measureResting(backend, { redis, binary, idleSeconds: IDLE_SECONDS }));
+  }
+  if (binary === undefined) return { startUps };
+  return { binary: await describeBinary(binary), startUps };
 }

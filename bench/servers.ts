@@ -1,6 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { freePort } from "../tests/support/free_port.ts";
-import { makeServerFolder, ServerProcess } from "../tests/support/server_process.ts";
+import {
+  makeServerFolder,
+  ServerProcess,
+  type ServerProcessOptions,
+} from "../tests/support/server_process.ts";
 import { JWT_SECRET } from "./identity.ts";
 import { SERVER_CORE } from "./processor.ts";
 
@@ -15,24 +19,25 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
 }
 
-/**
- * Starts the service as it is shipped and waits until it is ready; the port is that of `api`. Without
- * the address of a Redis it keeps its entries in memory; where it is `open` it asks for no
- * token, and where it is `quiet` it has no metrics and logs no operations.
- */
-export async function startService(
-  api: Api,
-  options: {
-    readonly redisAddress?: string;
-    readonly nearCache?: boolean;
-    readonly open?: boolean;
-    readonly quiet?: boolean;
-  } = {},
-): Promise<Server> {
-  const { redisAddress, nearCache = false, open = false, quiet = false } = options;
+/** What a service is started with. */
+export interface ServiceOptions {
+  /** Where the compiled program is; the source is run without it. */
+  readonly binary?: string;
+  /** Of a Redis; without it the entries are kept in memory. */
+  readonly redisAddress?: string;
+  readonly nearCache?: boolean;
+  /** Asks for no token. */
+  readonly open?: boolean;
+  /** Has no metrics and logs no operations. */
+  readonly quiet?: boolean;
+}
+
+/** Starts the service as it is shipped and waits until it is ready; the port is that of `api`. */
+export async function startService(api: Api, options: ServiceOptions = {}): Promise<Server> {
+  const { binary, redisAddress, nearCache = false, open = false, quiet = false } = options;
   const ports = { rest: freePort(), grpc: freePort() };
-  const server = deno("main.ts", {
-    args: ["serve"],
+  const program = binary === undefined ? denoRun("main.ts") : [binary];
+  const server = pinned([...program, "serve"], {
     env: {
       ...(open ? { AUTH_ENABLED: "false" } : { AUTH_JWT_SECRET: JWT_SECRET }),
       METRICS_ENABLED: `${!quiet}`,
@@ -58,13 +63,13 @@ export async function startService(
 /** Starts the ceiling of `api`, which repeats what the file `recording` holds. */
 export async function startReplay(api: Api, recording: string): Promise<Server> {
   const port = freePort();
-  const server = deno(`bench/peers/replay_${api}.ts`, { args: [`${port}`, recording] });
+  const server = pinned([...denoRun(`bench/peers/replay_${api}.ts`), `${port}`, recording]);
   return await ready(server, port);
 }
 
 export async function startHonoRedis(redisPort: number): Promise<Server> {
   const port = freePort();
-  const server = deno("bench/peers/hono_redis.ts", { args: [`${port}`, `${redisPort}`] });
+  const server = pinned([...denoRun("bench/peers/hono_redis.ts"), `${port}`, `${redisPort}`]);
   return await ready(server, port);
 }
 
@@ -86,18 +91,13 @@ export async function startWebdis(redisPort: number): Promise<Server> {
   return await ready(pinned(["webdis", "webdis.json"], { folder, removeFolder: true }), port);
 }
 
-function deno(
-  module: string,
-  options: { readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>> },
-): ServerProcess {
-  const { args, ...rest } = options;
-  const path = fileURLToPath(new URL(`../${module}`, import.meta.url));
-  return pinned([Deno.execPath(), ...DENO_RUN, path, ...args], rest);
+function denoRun(module: string): string[] {
+  return [Deno.execPath(), ...DENO_RUN, fileURLToPath(new URL(`../${module}`, import.meta.url))];
 }
 
 function pinned(
   command: readonly string[],
-  options: Omit<ConstructorParameters<typeof ServerProcess>[1], "args">,
+  options: Omit<ServerProcessOptions, "args"> = {},
 ): ServerProcess {
   return new ServerProcess("taskset", { ...options, args: ["-c", `${SERVER_CORE}`, ...command] });
 }
