@@ -19,6 +19,7 @@ import { describeBinary, findBinary } from "./binary.ts";
 import { contest, type Result, type RoundPlan } from "./contest.ts";
 import { describeMachine } from "./machine.ts";
 import { LOAD_CORE, pinProcess } from "./processor.ts";
+import { measureNearMemory } from "./near_memory.ts";
 import { markdown, type Report } from "./report.ts";
 import { measureResting } from "./resting.ts";
 import type { RestingReport } from "./resting_report.ts";
@@ -97,6 +98,9 @@ async function measureRest(
     console.error(`at rest: ${backend}`);
     startUps.push(...await measureResting(backend, { redis, binary, idleSeconds: IDLE_SECONDS }));
   }
-  if (binary === undefined) return { startUps };
-  return { binary: await describeBinary(binary), startUps };
+  console.error("at rest: a full near cache");
+  const near = [await measureNearMemory({ redis, binary: undefined })];
+  if (binary === undefined) return { startUps, near };
+  near.push(await measureNearMemory({ redis, binary }));
+  return { binary: await describeBinary(binary), startUps, near };
 }

@@ -30,6 +30,8 @@ export interface ServiceOptions {
   readonly open?: boolean;
   /** Has no metrics and logs no operations. */
   readonly quiet?: boolean;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Starts the service as it is shipped and waits until it is ready; the port is that of `api`. */
@@ -51,6 +53,7 @@ export async function startService(api: Api, options: ServiceOptions = {}): Prom
       ...(redisAddress === undefined
         ? { CACHE_BACKEND: "memory" }
         : { CACHE_BACKEND: "redis", REDIS_ADDRESSES: redisAddress }),
+      ...options.settings,
     },
   });
   return await ready(server, ports[api], async () => {
