@@ -15,7 +15,6 @@ import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from "./connect
 import { abortsUnderGrpc } from "./deno_version.ts";
 import { HealthService } from "./health.ts";
 import { registerHealth } from "./health_rpcs.ts";
-import { addReflection } from "./reflection.ts";
 import { keepListening } from "./keep_listening.ts";
 import { loadSchema } from "./schema.ts";
 import type { Handlers } from "./service.ts";
@@ -107,6 +106,11 @@ export async function startGrpcServer(
     interceptors: [envelope],
   });
   register(server, { handlers, health, options });
+  if (options.reflection) {
+    // Its descriptors take long to load, so only who uses it waits for that.
+    const { addReflection } = await import("./reflection.ts");
+    addReflection(server);
+  }
   const { helloTimeoutMs: handshakeTimeoutMs } = connectionLimits;
   const credentials = tls === undefined
     ? grpc.ServerCredentials.createInsecure()
@@ -155,7 +159,7 @@ export async function startGrpcServer(
 
 function register(
   server: grpc.Server,
-  { handlers, health, options: { limits, reflection } }: {
+  { handlers, health, options: { limits } }: {
     readonly handlers: Handlers;
     readonly health: HealthService;
     readonly options: GrpcServerOptions;
@@ -164,7 +168,6 @@ function register(
   const schema = loadSchema({ keepCase: false });
   registerCache(server, { handlers, schema, maxBatchKeys: limits.maxBatchKeys });
   registerHealth(server, { health, schema });
-  if (reflection) addReflection(server);
 }
 
 function largestRequestBytes(limits: Limits): number {
