@@ -19,7 +19,7 @@ import { bodyKind } from "./media_type.ts";
 import { type OperationHandler, type OperationParts, operationsWith } from "./operation.ts";
 import { decodeSegment } from "./raw_path.ts";
 import { rewrapLines } from "./rewrap_lines.ts";
-import { logLevelBody } from "./schemas.ts";
+import { logLevelBody } from "./body_schemas.ts";
 
 /** Below this path lie the calls on a whole namespace. */
 export const ADMIN_PATH = "/api/v1/admin/";

@@ -13,7 +13,7 @@ import { bodyKind, prefersRaw } from "./media_type.ts";
 import { type OperationParts, operationsWith } from "./operation.ts";
 import { missAnswer, overloaded } from "./problem.ts";
 import { CACHE_PATH, type CacheRoute, cacheTarget, decodeSegment } from "./raw_path.ts";
-import { batchGetBody, batchSetBody, invalidateBody, setBody } from "./schemas.ts";
+import { batchGetBody, batchSetBody, invalidateBody, setBody } from "./body_schemas.ts";
 import { writeQuery } from "./write_query.ts";
 
 /** What the cache routes are built from. */

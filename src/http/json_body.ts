@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { CacheError, type ErrorCode, type FieldFault } from "../core/errors.ts";
 import { hasMoreValues } from "./json_size.ts";
-import { INVALID_VALUE } from "./schemas.ts";
+import { INVALID_VALUE } from "./body_schemas.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { z } from "zod";
 import { CacheError } from "../core/errors.ts";
 import { parseJsonBody } from "./json_body.ts";
-import { batchGetBody, batchSetBody, setBody } from "./schemas.ts";
+import { batchGetBody, batchSetBody, setBody } from "./body_schemas.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

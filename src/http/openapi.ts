@@ -4,23 +4,25 @@ import { PROBLEMS } from "./problem.ts";
 import { CACHE_PATH } from "./raw_path.ts";
 import {
   batchGetAnswer,
-  batchGetBody,
   batchSetAnswer,
-  batchSetBody,
   deleteAnswer,
   healthAnswer,
   hitAnswer,
   invalidateAnswer,
-  invalidateBody,
-  logLevelBody,
   missAnswer,
   phaseAnswer,
   problemAnswer,
   rewrapLine,
   setAnswer,
-  setBody,
   statsAnswer,
-} from "./schemas.ts";
+} from "./answer_schemas.ts";
+import {
+  batchGetBody,
+  batchSetBody,
+  invalidateBody,
+  logLevelBody,
+  setBody,
+} from "./body_schemas.ts";
 
 /** A JSON object of the document. */
 export type JsonObject = { [member: string]: unknown };

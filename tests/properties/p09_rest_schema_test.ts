@@ -14,7 +14,7 @@ import {
   missAnswer,
   problemAnswer,
   setAnswer,
-} from "../../src/http/schemas.ts";
+} from "../../src/http/answer_schemas.ts";
 import { type RestFixture, restFixture } from "../rest/rest_fixture.ts";
 import { propertyOptions } from "../support/seeded_random.ts";
 
