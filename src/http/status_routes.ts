@@ -1,7 +1,6 @@
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Lifecycle } from "../core/lifecycle.ts";
 import { jsonAnswer, type Methods, methodsOf } from "./exchange.ts";
-import { openApiDocument } from "./openapi.ts";
 
 /** The routes that say how the process does, by path; none asks for a token. */
 export function statusRoutes(parts: {
@@ -10,7 +9,7 @@ export function statusRoutes(parts: {
   readonly version: string;
 }): Readonly<Record<string, Methods>> {
   const { service, lifecycle, version } = parts;
-  let openApiJson: string | undefined;
+  let openApiJson: Promise<string> | undefined;
   return {
     "/health": methodsOf({ GET: () => jsonAnswer(healthJson(service, version)) }),
     "/live": methodsOf({ GET: () => jsonAnswer(phaseJson(lifecycle)) }),
@@ -19,9 +18,15 @@ export function statusRoutes(parts: {
         jsonAnswer(phaseJson(lifecycle), { status: lifecycle.phase === "serving" ? 200 : 503 }),
     }),
     "/openapi.json": methodsOf({
-      GET: () => jsonAnswer(openApiJson ??= JSON.stringify(openApiDocument(version))),
+      GET: async () => jsonAnswer(await (openApiJson ??= makeOpenApiJson(version))),
     }),
   };
+}
+
+/** The schemas take long to make, so only who asks for the document waits for that. */
+async function makeOpenApiJson(version: string): Promise<string> {
+  const { openApiDocument } = await import("./openapi.ts");
+  return JSON.stringify(openApiDocument(version));
 }
 
 function healthJson(service: CacheService, version: string): string {
