@@ -22,7 +22,7 @@ import { createHandlers } from "./grpc/service.ts";
 import type { ProcessControl } from "./http/admin_routes.ts";
 import { createRestApp, type RestAppParts } from "./http/rest_app.ts";
 import { type RestServer, startRestServer } from "./http/rest_server.ts";
-import { RedisStore } from "./store/redis_store.ts";
+import { MemoryStore } from "./store/memory_store.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { type ObserverParts, OperationObserver } from "./telemetry/operation_observer.ts";
 import { LogTapeLogger } from "./telemetry/log_tape_logger.ts";
@@ -105,7 +105,7 @@ async function start(
   const tracer = await openTracer(config, { ...ambient, version });
   opened.defer(() => tracer?.close());
   const limits: Limits = config.cache;
-  const { store, local, gauges } = openStorage(config, { ...ambient, meter });
+  const { store, local, gauges } = await openStorage(config, { ...ambient, meter });
   opened.defer(() => store.close());
   const onFailure = meter.authFailure.bind(meter);
   const identity = await openIdentity(config, { ...ambient, onFailure });
@@ -207,7 +207,7 @@ async function start(
       reflection: config.server.grpcReflection,
     })
     : undefined;
-  if (store instanceof RedisStore) {
+  if (!(store instanceof MemoryStore)) {
     await settlesWithin(store.connected, { ms: REDIS_START_WAIT_MS, clock });
   }
   lifecycle.enter("serving");

@@ -8,7 +8,7 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { ChangeListener } from "../core/coherence.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
 import { MemoryStore } from "../store/memory_store.ts";
-import { RedisStore, type RedisStoreParts } from "../store/redis_store.ts";
+import type { RedisStore, RedisStoreParts } from "../store/redis_store.ts";
 import type { Gauges } from "../telemetry/prometheus_meter.ts";
 
 /** The store, and what this process keeps beside it where that is on. */
@@ -27,10 +27,10 @@ interface StorageParts {
 }
 
 /** Opens the storage that the settings ask for; its store is to be closed. */
-export function openStorage(config: Config, parts: StorageParts): Storage {
+export async function openStorage(config: Config, parts: StorageParts): Promise<Storage> {
   if (config.cache.backend === "memory") return openMemory(config, parts);
   if (!config.cache.localCacheEnabled) {
-    const store = openRedis(config, parts);
+    const store = await openRedis(config, parts);
     return { store, local: undefined, gauges: { ...NONE, breakers: () => store.breakers } };
   }
   return openNear(config, parts);
@@ -53,7 +53,7 @@ function openMemory({ cache }: Config, { clock, meter }: StorageParts): Storage 
   return { store, local: undefined, gauges };
 }
 
-function openNear(config: Config, parts: StorageParts): Storage {
+async function openNear(config: Config, parts: StorageParts): Promise<Storage> {
   const { cache } = config;
   const { clock, logger, meter } = parts;
   const near = new NearCache({
@@ -74,7 +74,7 @@ function openNear(config: Config, parts: StorageParts): Storage {
       copies.allChanged();
     },
   };
-  const store = openRedis(config, { ...parts, listener });
+  const store = await openRedis(config, { ...parts, listener });
   const journal = new OutageJournal({
     maxEntries: cache.journalMaxEntries,
     maxBytes: cache.journalMaxBytes,
@@ -102,12 +102,14 @@ function openNear(config: Config, parts: StorageParts): Storage {
   };
 }
 
-function openRedis(
+async function openRedis(
   config: Config,
   { meter, ...parts }: StorageParts & Pick<RedisStoreParts, "listener">,
-): RedisStore {
+): Promise<RedisStore> {
+  // The client of Redis takes long to load, so only who uses it waits for that.
+  const { RedisStore } = await import("../store/redis_store.ts");
   const { tlsEnabled, tlsCaFile, username, password, ...rest } = config.redis;
-  const ca = tlsCaFile === undefined ? {} : { ca: Deno.readTextFileSync(tlsCaFile) };
+  const ca = tlsCaFile === undefined ? {} : { ca: await Deno.readTextFile(tlsCaFile) };
   return new RedisStore({
     ...rest,
     ...(username === undefined ? {} : { username }),
