@@ -38,8 +38,8 @@ Deno.test("docs/operating.md names no metric that does not exist, wherever it is
   for (const [name] of OPERATING.matchAll(METRIC)) assert(served.has(name), `${name} is no metric`);
 });
 
-Deno.test("docs/operating.md has every command of --help, and no other", () => {
-  const listed = [...usage().matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
+Deno.test("docs/operating.md has every command of --help, and no other", async () => {
+  const listed = [...(await usage()).matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
   assert(listed.length > 10);
   const [block = ""] = section(OPERATING, "## Start").match(/^```sh\n[^]*?```$/m) ?? [];
   const described = [...block.matchAll(/^cache-service (\S+) +#/gm)].map(([, name]) => name);
