@@ -76,7 +76,7 @@ function introduction({ machine, plan, results }: Report): string {
     `"CPU", of the processor time that a request takes, so that more is better in both. The latter ` +
     `depends least on what else ran. Trust ratios before figures.`,
     "The service runs as shipped: every call carries a token, which it checks (HS256), is counted, and " +
-    "has its line in the log.",
+    "has its line in the log. Traces and the sealing of values are off, as they are by default.",
     [
       "- **ceiling**: `Deno.serve`, or grpc-js, that reads the request and repeats an answer " +
       "recorded from the service, headers included; no routes, no JSON, no protobuf.",
