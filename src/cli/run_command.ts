@@ -5,18 +5,33 @@ import { complain, print } from "./terminal.ts";
 const SERVE = command({
   name: "serve",
   about: "run the service; settings come from the environment (the default)",
+  notes: `SIGTERM and SIGINT drain it, a second one ends it at once; SIGHUP reads key files and
+certificates again; SIGUSR2 switches to the log level debug and back.
+
+Examples:
+  REDIS_ADDRESSES=redis:6379 AUTH_JWT_SECRET_FILE=jwt_secret cache-service serve
+  CACHE_BACKEND=memory AUTH_ENABLED=false SERVER_HOST=127.0.0.1 cache-service serve`,
   run: async () => (await import("./serve_command.ts")).runServe(),
 });
 
 const DEV = command({
   name: "dev",
   about: "run it for development: embedded store, no identity, loopback only",
+  notes: `Settings of the environment come first: with REDIS_ADDRESSES it caches there.
+
+Examples:
+  cache-service dev
+  SERVER_HTTP_PORT=9000 cache-service dev`,
   run: async () => (await import("./serve_command.ts")).runDev(),
 });
 
 const CONFIG = command({
   name: "config",
   about: "check the settings and print them without secrets",
+  notes: `Ends with 78 where the environment is faulty, and names every fault.
+
+Example:
+  env -i $(cat production.env) cache-service config`,
   run: async () => (await import("./config_command.ts")).runConfig(),
 });
 

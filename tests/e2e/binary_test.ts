@@ -211,6 +211,7 @@ function registerTests(binary: string): void {
         const help = await runCommand([name, "--help"]);
         assert.deepEqual([help.code, help.stderr], [0, ""], name);
         assert.match(help.stdout, new RegExp(`usage: cache-service ${name}`));
+        assert.match(help.stdout, /^Examples?:$/m, name);
       }
     },
   });
