@@ -9,6 +9,7 @@ const FILES = ["cache/v1/cache.proto", "grpc/health/v1/health.proto"];
 export function loadSchema(options: { readonly keepCase: boolean }): protobuf.Root {
   const root = new protobuf.Root();
   for (const file of FILES) {
+    // Two folders up from here, and from the bundle that is compiled.
     const url = new URL(`../../proto/${file}`, import.meta.url);
     protobuf.parse(Deno.readTextFileSync(url), root, options);
   }
