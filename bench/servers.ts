@@ -9,7 +9,7 @@ import { JWT_SECRET } from "./identity.ts";
 import { SERVER_CORE } from "./processor.ts";
 
 const READY_DEADLINE_MS = 20_000;
-const DENO_RUN = ["run", "--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+const DENO_RUN = ["run", "--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys=ca"];
 
 export type Api = "rest" | "grpc";
 

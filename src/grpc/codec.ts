@@ -1,7 +1,8 @@
-import { type Buffer, isUtf8 } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import protobuf from "protobufjs";
 import type { Bytes } from "../cache/operations.ts";
 import { CacheError } from "../core/errors.ts";
+import { StrictReader } from "./strict_reader.ts";
 
 /** A generated message type as the codec takes and gives it: read-only, bytes as plain bytes. */
 export type Wire<Generated> = {
@@ -25,51 +26,11 @@ export interface MethodCodec<Request, Response> {
 }
 
 const NO_BYTES: Bytes = new Uint8Array(0);
-const LONE_SURROGATE = "\ud800";
 
 /** Tags, lengths and numbers that an entry of a map takes, and a few more. */
 const READS_PER_ITEM = 8;
 /** Those of all other fields, with room for unknown ones. */
 const OTHER_READS = 1000;
-
-/** Reads what protobufjs is lax about. */
-class StrictReader extends protobuf.BufferReader {
-  #readsLeft: number;
-
-  constructor(buffer: Buffer, maxReads: number) {
-    super(buffer);
-    this.#readsLeft = maxReads;
-  }
-
-  /** Whether the message has more fields than it may have. */
-  get isOverrun(): boolean {
-    return this.#readsLeft < 0;
-  }
-
-  /**
-   * Every tag and every length comes through here, so that millions of tiny fields, nested ones
-   * too, end the work early instead of stopping the process for seconds.
-   */
-  override uint32(): number {
-    if (--this.#readsLeft < 0) throw new RangeError("The message has too many fields.");
-    return super.uint32();
-  }
-
-  /**
-   * Ill-formed UTF-8 stays ill-formed Unicode, so that the checks of keys and namespaces refuse it
-   * with their own codes; protobufjs would replace the bad bytes and cut short an overlong length.
-   */
-  override string(): string {
-    const bytes = this.bytes();
-    const text = bytes.toString();
-    return text.includes("\ufffd") && !isUtf8(bytes) ? LONE_SURROGATE : text;
-  }
-
-  /** A number; one that does not fit is rounded, and stays far outside every range accepted. */
-  override int64(): ReturnType<protobuf.BufferReader["int64"]> {
-    return Number(super.int64()) as unknown as ReturnType<protobuf.BufferReader["int64"]>;
-  }
-}
 
 /**
  * The codec of one method of a schema read with `keepCase: false`. A request with far more than

@@ -1,18 +1,79 @@
 import { Buffer } from "node:buffer";
 import type grpc from "@grpc/grpc-js";
 import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
-import { ReflectionService } from "@grpc/reflection";
+import { ReflectionV1Implementation } from "@grpc/reflection/build/src/implementations/reflection-v1.js";
+import protobuf from "protobufjs";
 import descriptor, {
   type IDescriptorProto,
   type IFileDescriptorProto,
 } from "protobufjs/ext/descriptor/index.js";
-import { loadSchema } from "./schema.ts";
+import { CacheError } from "../core/errors.ts";
+import { errorStatus } from "./call_envelope.ts";
+import { loadSchema, REFLECTION_FILE } from "./schema.ts";
+import { StrictReader } from "./strict_reader.ts";
 
-/** Lets clients such as grpcurl ask `server` for its services and messages. */
+type Request = Parameters<ReflectionV1Implementation["handleServerReflectionRequest"]>[0];
+type Response = ReturnType<ReflectionV1Implementation["handleServerReflectionRequest"]>;
+
+/** Both have the same messages; older clients know the second name only. */
+const SERVICES = [
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+];
+const MAX_READS = 1000;
+
+/**
+ * Lets clients such as grpcurl ask `server` for its services and messages. The package's own service
+ * would read a proto file out of the package, which a compiled program does not have.
+ */
 export function addReflection(server: grpc.Server): void {
+  const also = [REFLECTION_FILE];
   // Clients expect the field names as the files have them.
-  const definitions = fromJSON(loadSchema({ keepCase: true }).toJSON());
-  new ReflectionService(withNamedMapEntries(definitions)).addToServer(server);
+  const definitions = fromJSON(loadSchema({ keepCase: true, also }).toJSON());
+  const reflection = new ReflectionV1Implementation(withNamedMapEntries(definitions));
+  const schema = loadSchema({ keepCase: false, also });
+  const { decode, encode } = messageCodec(schema);
+  for (const service of SERVICES) {
+    const path = `/${service}/ServerReflectionInfo`;
+    server.register(path, reflectionRpc(reflection), encode, decode, "bidi");
+  }
+}
+
+function messageCodec(schema: protobuf.Root): {
+  decode(buffer: Buffer): Request | CacheError;
+  encode(response: Response): Buffer;
+} {
+  const request = schema.lookupType("grpc.reflection.v1.ServerReflectionRequest");
+  const response = schema.lookupType("grpc.reflection.v1.ServerReflectionResponse");
+  return {
+    decode(buffer): Request | CacheError {
+      try {
+        const message = request.decode(new StrictReader(buffer, MAX_READS));
+        return request.toObject(message, { oneofs: true });
+      } catch (cause) {
+        const detail = `The request of ${buffer.length} bytes is not a ${request.name}.`;
+        return new CacheError("invalid_request", detail, { cause });
+      }
+    },
+    encode: (answer) => Buffer.from(response.encode(response.fromObject(answer)).finish()),
+  };
+}
+
+function reflectionRpc(
+  reflection: ReflectionV1Implementation,
+): grpc.handleBidiStreamingCall<Request | CacheError, Response> {
+  return (call) => {
+    call.on("data", (request: Request | CacheError) => {
+      if (request instanceof CacheError) {
+        call.emit("error", errorStatus(request));
+        return;
+      }
+      if (call.write(reflection.handleServerReflectionRequest(request))) return;
+      call.pause();
+      call.once("drain", () => call.resume());
+    });
+    call.on("end", () => call.end());
+  };
 }
 
 /**

@@ -212,3 +212,11 @@ Deno.test("image and overlay have the version of the program", () => {
   const overlay = readProject("deploy/kubernetes/overlays/production/kustomization.yaml");
   assert(overlay.includes(`newTag: ${version}\n`));
 });
+
+Deno.test("what runs from source has the rights of the binary", () => {
+  const { tasks } = JSON.parse(readProject("deno.json"));
+  const rights = (task: string): string[] => tasks[task].match(/--allow-\S+/g);
+  for (const task of ["start", "dev", "compile:aarch64"]) {
+    assert.deepEqual(rights(task), rights("compile"), task);
+  }
+});

@@ -4,10 +4,10 @@ import grpc, { status } from "@grpc/grpc-js";
 import { startServer } from "./harness.ts";
 
 /** What the reflection service answers to a request of raw bytes. */
-async function reflect(address: string, request: Uint8Array): Promise<string> {
+async function reflect(address: string, request: Uint8Array, version = "v1"): Promise<string> {
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const call = client.makeBidiStreamRequest<Buffer, Buffer>(
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
     (bytes) => bytes,
     (bytes) => bytes,
   );
@@ -22,14 +22,21 @@ async function reflect(address: string, request: Uint8Array): Promise<string> {
 }
 
 const LIST = Uint8Array.of(0x3a, 1, 0x2a);
+/** As clients in Python ask. */
+const LIST_NOTHING = Uint8Array.of(0x3a, 0);
 const SYMBOL = "cache.v1.BatchSetRequest";
 const DESCRIBE = Uint8Array.of(0x22, SYMBOL.length, ...new TextEncoder().encode(SYMBOL));
 
 Deno.test("reflection lists the services and describes maps as clients in Go demand", async () => {
   await using server = await startServer({ reflection: true });
-  const services = await reflect(server.address, LIST);
-  assert.match(services, /cache\.v1\.CacheService/);
-  assert.match(services, /grpc\.health\.v1\.Health/);
+  for (const version of ["v1", "v1alpha"]) {
+    for (const request of [LIST, LIST_NOTHING]) {
+      const services = await reflect(server.address, request, version);
+      assert.match(services, /cache\.v1\.CacheService/);
+      assert.match(services, /grpc\.health\.v1\.Health/);
+      assert.match(services, /grpc\.reflection\.v1\.ServerReflection/);
+    }
+  }
   const description = await reflect(server.address, DESCRIBE);
   assert.match(description, /ttl_seconds/);
   // Once as the field's type, once as the name of the message.
