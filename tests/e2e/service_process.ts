@@ -55,6 +55,8 @@ export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface StartOptions {
   readonly task?: "start" | "dev";
+  /** What starts it instead of the task; for the commands of documents. */
+  readonly command?: readonly string[];
   /** The file or pipe that takes its standard output instead of what `output()` reads. */
   readonly stdout?: string;
   /** A module that runs in it first; not for a binary. */
@@ -75,7 +77,8 @@ export class ServiceProcess implements AsyncDisposable {
     this.#caFile = caFile;
     this.httpPort = Number(settings.SERVER_HTTP_PORT);
     this.grpcPort = Number(settings.SERVER_GRPC_PORT);
-    const command = taskCommand(task, preload === undefined ? [] : [`--preload=${preload}`]);
+    const command = options.command ??
+      taskCommand(task, preload === undefined ? [] : [`--preload=${preload}`]);
     const redirect = stdout === undefined ? [] : ["sh", "-c", 'exec "$@" >"$0"', stdout];
     const args = inCleanEnv([...redirect, ...command], settings);
     this.#process = new ServerProcess("env", { args });
@@ -209,7 +212,7 @@ function taskCommand(task: "start" | "dev", options: readonly string[] = []): st
 }
 
 /** Arguments for `env`: the command with `settings`, and with no setting of the test runner. */
-function inCleanEnv(command: readonly string[], settings: Settings): string[] {
+export function inCleanEnv(command: readonly string[], settings: Settings): string[] {
   const inherited = Object.keys(Deno.env.toObject()).filter((name) => SETTING.test(name));
   return [
     ...inherited.flatMap((name) => ["-u", name]),
