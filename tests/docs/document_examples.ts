@@ -12,48 +12,54 @@ export interface RunnableExample {
   readonly output: Block | undefined;
 }
 
+interface Example {
+  readonly block: Block;
+  /** Undefined for a block of no kind. */
+  readonly kind: ExampleKind | undefined;
+}
+
 /** The fenced blocks of a document, and what is done with each. */
 export class DocumentExamples {
   readonly document: string;
   readonly blocks: readonly Block[];
+  /** Of blocks that are of no kind: where they are, and why. */
+  readonly faults: readonly string[];
+  readonly #examples: readonly Example[];
 
   constructor(document: string) {
+    const faults: string[] = [];
     this.document = document;
     this.blocks = fencedBlocks(document);
-  }
-
-  /** What is done with each block; throws, with its place, for one of no kind. */
-  kinds(): { readonly block: Block; readonly example: ExampleKind }[] {
-    return this.blocks.map((block, index) => {
+    this.faults = faults;
+    this.#examples = this.blocks.map((block, index) => {
       try {
-        return { block, example: exampleKind(block, this.blocks[index - 1]) };
-      } catch (cause) {
-        const message = cause instanceof Error ? cause.message : String(cause);
-        throw new Error(`${placeOf(block)}: ${message}`, { cause });
+        return { block, kind: exampleKind(block, this.blocks[index - 1]) };
+      } catch (error) {
+        faults.push(`${placeOf(block)}: ${error instanceof Error ? error.message : error}`);
+        return { block, kind: undefined };
       }
     });
   }
 
   runnable(): RunnableExample[] {
-    const kinds = this.kinds();
-    return kinds.flatMap(({ block, example }, index) => {
-      if (example.kind !== "run") return [];
-      const next = kinds[index + 1];
-      const output = next?.example.kind === "output" ? next.block : undefined;
-      return [{ block, needs: example.needs, output }];
+    return this.#examples.flatMap(({ block, kind }, index) => {
+      if (kind?.kind !== "run") return [];
+      const next = this.#examples[index + 1];
+      const output = next?.kind?.kind === "output" ? next.block : undefined;
+      return [{ block, needs: kind.needs, output }];
     });
   }
 
   exempt(reason: Exemption): Block[] {
-    return this.kinds()
-      .filter(({ example }) => example.kind === "exempt" && example.reason === reason)
+    return this.#examples
+      .filter(({ kind }) => kind?.kind === "exempt" && kind.reason === reason)
       .map(({ block }) => block);
   }
 
   /** The files that it shows, with their blocks. */
   sources(): { readonly file: string; readonly block: Block }[] {
-    return this.kinds().flatMap(({ block, example }) =>
-      example.kind === "source" ? [{ file: example.file, block }] : []
+    return this.#examples.flatMap(({ block, kind }) =>
+      kind?.kind === "source" ? [{ file: kind.file, block }] : []
     );
   }
 

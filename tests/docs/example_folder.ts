@@ -2,7 +2,8 @@ import { inCleanEnv, type Settings } from "../e2e/service_process.ts";
 import { projectFile } from "../deploy/deploy_files.ts";
 import { findProgram } from "../support/find_program.ts";
 import { makeServerFolder } from "../support/server_process.ts";
-import { assignmentsOf, exampleKind } from "./example_kind.ts";
+import type { DocumentExamples } from "./document_examples.ts";
+import { assignmentsOf } from "./example_kind.ts";
 import type { Block } from "./fenced_blocks.ts";
 
 /** Where a block of commands is ended, in seconds; Go may have to compile first. */
@@ -36,11 +37,11 @@ export interface ExampleResult {
  */
 export class ExampleFolder implements Disposable {
   readonly path: string;
-  readonly #blocks: readonly Block[];
+  readonly #examples: DocumentExamples;
   readonly #ports: Ports;
 
-  constructor(blocks: readonly Block[], ports: Ports) {
-    this.#blocks = blocks;
+  constructor(examples: DocumentExamples, ports: Ports) {
+    this.#examples = examples;
     this.#ports = ports;
     this.path = makeServerFolder();
     this.#provide();
@@ -48,8 +49,8 @@ export class ExampleFolder implements Disposable {
 
   /** Runs a block, after the assignments of the blocks before it. */
   async run(block: Block, settings: Settings = {}): Promise<ExampleResult> {
-    const before = this.#blocks.slice(0, this.#blocks.indexOf(block))
-      .filter(({ language }) => language === "sh");
+    const before = this.#examples.runnable().map((example) => example.block)
+      .filter(({ line }) => line < block.line);
     const script = this.localText([...before.flatMap(assignmentsOf), block.text].join("\n"));
     const PATH = `${this.path}/bin:${Deno.env.get("PATH") ?? ""}`;
     const command = ["timeout", LIMIT, "bash", "-eu", "-o", "pipefail", "-c", script];
@@ -83,10 +84,8 @@ export class ExampleFolder implements Disposable {
     Deno.symlinkSync(Deno.execPath(), `${path}/bin/deno`);
     const python = findProgram("grpc-python");
     if (python !== undefined) Deno.symlinkSync(python, `${path}/bin/python3`);
-    this.#blocks.forEach((block, index) => {
-      const example = exampleKind(block, this.#blocks[index - 1]);
-      if (example.kind !== "source") return;
-      Deno.writeTextFileSync(`${path}/${example.file}`, this.localText(block.text));
-    });
+    for (const { file, block } of this.#examples.sources()) {
+      Deno.writeTextFileSync(`${path}/${file}`, this.localText(block.text));
+    }
   }
 }

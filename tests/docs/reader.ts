@@ -14,7 +14,7 @@ export class Reader implements AsyncDisposable {
   private constructor(examples: DocumentExamples, service: ServiceProcess) {
     this.#examples = examples;
     this.service = service;
-    this.folder = new ExampleFolder(examples.blocks, service);
+    this.folder = new ExampleFolder(examples, service);
   }
 
   /** Starts the service as the document says, with `settings` as well. */
