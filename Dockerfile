@@ -1,23 +1,31 @@
 # syntax=docker/dockerfile:1
-# Tags name exact versions; a release may add @sha256:… to each. Deno is pinned (docs/adr/0001).
+# Deno is pinned (docs/adr/0001). Distroless has no tags of versions: give digests for both to build
+# from what you have looked at (--build-arg RUNTIME_IMAGE=gcr.io/distroless/cc-debian12@sha256:…).
 ARG DENO_IMAGE=denoland/deno:debian-2.9.3
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
 # On the builder's own platform: Deno compiles for others without emulating them.
 FROM --platform=$BUILDPLATFORM ${DENO_IMAGE} AS build
-ARG BUILDARCH TARGETARCH
+ENV DENO_DIR=/deno-dir
 WORKDIR /src
 # Dependencies alone, so that this layer lasts until the lock changes.
 COPY deno.json deno.lock ./
 RUN deno install --frozen
 COPY . .
-ARG REVISION=
-RUN mkdir -p dist && printf '%s\n' "$REVISION" > dist/commit
-RUN case "$BUILDARCH-$TARGETARCH" in \
+ARG BUILDARCH TARGETARCH REVISION=
+# The binary holds the times of the files that it is made of: with none, equal files make it equal.
+RUN mkdir -p dist && printf '%s\n' "$REVISION" > dist/commit && \
+    find . -exec touch -hd @0 {} +
+RUN --mount=type=cache,id=cache-service-denort,target=/deno-dir/dl \
+    case "$BUILDARCH-$TARGETARCH" in \
       amd64-amd64) deno task compile ;; \
       *-arm64) deno task compile:aarch64 && mv dist/cache-service-aarch64 dist/cache-service ;; \
       *) echo "cannot build for $TARGETARCH on $BUILDARCH" >&2; exit 1 ;; \
     esac
+
+# The binary alone: docker build --target binary --output dist .
+FROM scratch AS binary
+COPY --from=build --chmod=0755 /src/dist/cache-service /
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0 REVISION= CREATED= SOURCE=
