@@ -9,8 +9,10 @@ import { parseYaml, runTool, YAML_NEEDS } from "./run_tool.ts";
 
 const needs = YAML_NEEDS;
 const COMPOSE = "deploy/compose";
+const OWN_IMAGE = "cache-service:dev";
 
 interface Service {
+  readonly image: string;
   readonly build?: string;
   readonly volumes?: readonly string[];
   readonly profiles?: readonly string[];
@@ -35,7 +37,8 @@ async function compose(): Promise<Compose> {
 
 /** The services of compose.yaml that are this project's own. */
 async function ownServices(): Promise<[string, Service][]> {
-  const own = Object.entries((await compose()).services).filter(([, { build }]) => build);
+  const own = Object.entries((await compose()).services)
+    .filter(([, { image }]) => image === OWN_IMAGE);
   assert.equal(own.length, 3);
   return own;
 }
