@@ -11,4 +11,5 @@ done
 if redis-cli -h redis-cluster-0.redis-cluster cluster info | grep -q cluster_state:ok; then
   exit 0
 fi
+# shellcheck disable=SC2086 # a list of words
 redis-cli --cluster create $nodes --cluster-replicas 1 --cluster-yes
