@@ -6,7 +6,7 @@ import { print } from "./terminal.ts";
 
 const OPTIONS = {
   ...CLIENT_OPTIONS,
-  update: { about: "the origin has another value now; without it, none" },
+  update: { about: "let the event say update rather than delete; the next read is a miss too" },
   json: { about: "print the answer of the service" },
 };
 

@@ -24,7 +24,9 @@ export const REWRAP = command({
   about: "seal a namespace's entries under the primary encryption key of a running service",
   positionals: ["NAMESPACE"],
   options: OPTIONS,
-  notes: `Takes a token with the scope cache:admin. ${TOKEN_NOTE}
+  notes:
+    `Takes a token with the scope cache:admin. Where METRICS_PORT is set, the URL is one of that
+port. ${TOKEN_NOTE}
 
 Nothing is left under an older key when a run, begun after every replica has the new key, ends with
 0 rewrapped and 0 failed. Ends with 1 where entries failed or are invalid.

@@ -31,7 +31,7 @@ const CONFIG = command({
   notes: `Ends with 78 where the environment is faulty, and names every fault.
 
 Example:
-  env -i $(cat production.env) cache-service config`,
+  (set -a; . ./production.env; exec cache-service config)`,
   run: async () => (await import("./config_command.ts")).runConfig(),
 });
 

@@ -7,6 +7,9 @@ import {
   openRedisStore,
   type TestStoreOptions,
 } from "../harness/redis_stores.ts";
+import { readProject } from "../deploy/deploy_files.ts";
+import { set, untilCopied } from "../faults/one_byte.ts";
+import { connectReplica } from "../harness/replicas.ts";
 import { serverTest } from "../support/backends.ts";
 import { startRedisCluster } from "../support/redis_cluster.ts";
 import { startRedis } from "../support/redis_server.ts";
@@ -15,10 +18,10 @@ const call = () => callWithin(systemClock);
 const value = Uint8Array.of(1);
 const request = { namespace: "access", key: "k" };
 
-/** The least that a Redis user needs; docs/operating.md tells operators the same. */
+/** The least that a Redis user needs, as docs/operating.md tells operators. */
 const MINIMAL_ACL =
   "app on >secret-of-app resetchannels &__redis__:invalidate ~cache:* -@all +get +getrange +strlen " +
-  "+evalsha +eval +set +del +exists +time +info +ping +hello +client";
+  "+evalsha +eval +set +del +exists +time +info +ping +hello +client +subscribe";
 
 async function roundTrip(options: TestStoreOptions): Promise<void> {
   await using connected = await connectRedisStore(options);
@@ -56,11 +59,14 @@ serverTest({
   needs: ["redis-server"],
   async fn(): Promise<void> {
     await using redis = await startRedis({ aclUsers: [MINIMAL_ACL] });
-    await roundTrip({
-      addresses: [redis.address],
-      username: "app",
-      password: "secret-of-app",
-    });
+    const options = { addresses: [redis.address], username: "app", password: "secret-of-app" };
+    await roundTrip(options);
+    await using replica = await connectReplica(options);
+    await set(replica, { byte: 1 });
+    await untilCopied(replica);
+    assert(
+      readProject("docs/operating.md").includes(MINIMAL_ACL.replace("secret-of-app", "PASSWORD")),
+    );
   },
 });
 
