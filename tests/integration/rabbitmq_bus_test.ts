@@ -342,7 +342,10 @@ serverTest({
       const start = performance.now();
       await Promise.all([frozen, unanswered, refused].map((bus) => bus.close()));
       assert(performance.now() - start < 4000, `closed after ${performance.now() - start} ms`);
-      assert.equal(await connectionsTo(rabbitmq().port), 0);
+      await waitFor(async () => await connectionsTo(rabbitmq().port) === 0, {
+        deadlineMs: 2000,
+        what: "the sockets to be gone",
+      });
     } finally {
       rabbitmq().thaw();
     }
