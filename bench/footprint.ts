@@ -17,8 +17,8 @@ import { startRedisCluster } from "../tests/support/redis_cluster.ts";
 import { clientsOf } from "../tests/support/redis_client_list.ts";
 import { type RedisServer, startRedis } from "../tests/support/redis_server.ts";
 import { RestDriver } from "../tests/support/rest_driver.ts";
+import { residentBytes } from "../tests/support/resident_bytes.ts";
 import { describeMachine } from "./machine.ts";
-import { residentBytes } from "./processor.ts";
 
 const NAMESPACE = "footprint";
 const BATCH = 500;

@@ -1,8 +1,8 @@
 import type { RedisServer } from "../tests/support/redis_server.ts";
 import { RestDriver } from "../tests/support/rest_driver.ts";
 import { SeededRandom } from "../tests/support/seeded_random.ts";
+import { residentBytes } from "../tests/support/resident_bytes.ts";
 import { TOKEN } from "./identity.ts";
-import { residentBytes } from "./processor.ts";
 import type { Program } from "./resting.ts";
 import { startService } from "./servers.ts";
 

@@ -1,6 +1,6 @@
 import type { RedisServer } from "../tests/support/redis_server.ts";
+import { residentBytes } from "../tests/support/resident_bytes.ts";
 import { AUTHORIZATION } from "./identity.ts";
-import { residentBytes } from "./processor.ts";
 import { type ServiceOptions, startService } from "./servers.ts";
 import { type Spread, spread } from "./statistics.ts";
 

@@ -20,6 +20,7 @@ const SERVICES = [
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",
 ];
+/** Tags, lengths and numbers of a request; real ones have ten at most. */
 const MAX_READS = 1000;
 
 /**
@@ -65,6 +66,8 @@ function reflectionRpc(
   return (call) => {
     call.on("data", (request: Request | CacheError) => {
       if (request instanceof CacheError) {
+        // What comes after it must not be written to a call that has ended.
+        call.removeAllListeners("data");
         call.emit("error", errorStatus(request));
         return;
       }

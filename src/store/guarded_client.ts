@@ -38,8 +38,8 @@ export interface GuardedClientParts {
   readonly tracking: RedisTracking | undefined;
   readonly failures: FailureLog;
   breakerOf(connection: Redis): Breaker;
-  /** A server refused a write because it is a replica. */
-  demoted(): void;
+  /** The server of a connection refused a write because it is a replica. */
+  demoted(connection: Redis): void;
 }
 
 /** One client of the pool, each call of which has a timeout and passes its node's breaker. */
@@ -121,7 +121,7 @@ export class GuardedClient {
         if (!isReply(error)) breaker.unanswered(permit, wasNeverSent(error) ? UNSENT_GRACE_MS : 0);
         else if (isServerState(error)) breaker.failed(permit);
         else breaker.released(permit);
-        if (redisErrorKind(error) === "READONLY") this.#parts.demoted();
+        if (redisErrorKind(error) === "READONLY") this.#parts.demoted(task.connection);
         const failure = fromRedisError(error);
         if (isReply(error) && failure instanceof RedisUnavailable) {
           this.#parts.failures.tell("redis refused a call", error);

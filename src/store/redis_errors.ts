@@ -39,9 +39,15 @@ export function fromRedisError(error: unknown): CacheError {
   });
 }
 
-/** The first word of an error reply (Redis protocol, "Simple errors"), such as `MOVED`. */
+/**
+ * The first word of an error reply (Redis protocol, "Simple errors"), such as `MOVED`. Before Redis 7
+ * an error in a script is told as one of the script, with the word of the command's own within.
+ */
 export function redisErrorKind(error: unknown): string {
   if (!(error instanceof Error)) return "";
+  if (error.message.startsWith("ERR Error running script")) {
+    return / -([A-Z]+) /.exec(error.message)?.[1] ?? "ERR";
+  }
   const end = error.message.indexOf(" ");
   return end === -1 ? error.message : error.message.slice(0, end);
 }

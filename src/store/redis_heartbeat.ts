@@ -10,8 +10,6 @@ import type { RedisTracking } from "./redis_tracking.ts";
 
 const PING_INTERVAL_MS = 500;
 const PING_TIMEOUT_MS = 1500;
-/** Between two times that all connections are opened anew; a name's new address may take as long. */
-const RECONNECT_INTERVAL_MS = 2000;
 
 /** What is known of one connection. */
 interface Pulse {
@@ -56,7 +54,6 @@ export class RedisHeartbeat {
   /** Monotonic milliseconds after which the first attempts have failed. */
   readonly #givenUpAtMs: number;
   readonly #allReady = Promise.withResolvers<void>();
-  #reconnectedAtMs = -Infinity;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -78,22 +75,6 @@ export class RedisHeartbeat {
   /** Resolves when all connections served for the first time, or at `stop`. */
   get allReady(): Promise<void> {
     return this.#allReady.promise;
-  }
-
-  /**
-   * A server refused a write because it is a replica. A connection stays with the server that it was
-   * made to, while the name may lead to the new master by now: all are opened anew. In a Cluster the
-   * map of slots leads there.
-   */
-  demoted(): void {
-    const { clients, isCluster, logger } = this.#options;
-    const now = this.#clock.monotonicMs();
-    if (isCluster || now - this.#reconnectedAtMs < RECONNECT_INTERVAL_MS) return;
-    this.#reconnectedAtMs = now;
-    logger.warn("redis is a replica and takes no writes; connecting anew");
-    for (const { client } of clients) {
-      for (const connection of mastersOf(client)) connection.disconnect(true);
-    }
   }
 
   stop(): void {

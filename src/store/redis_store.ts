@@ -20,12 +20,14 @@ import { NodeBreakers } from "./node_breakers.ts";
 import {
   addressOf,
   closeRedisClient,
+  mastersOf,
   openRedisClients,
   openSubscriber,
   type RedisConnectionOptions,
 } from "./redis_clients.ts";
 import { GET, GET_START, LENGTH, type RedisCommand, SCAN, WRITE } from "./redis_commands.ts";
 import { fromRedisError, RedisUnavailable } from "./redis_errors.ts";
+import { RedisFailover } from "./redis_failover.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
 import { RedisTime } from "./redis_time.ts";
 import { RedisTracking, type TrackingStatus } from "./redis_tracking.ts";
@@ -72,6 +74,7 @@ export class RedisStore implements Store {
   readonly #heartbeat: RedisHeartbeat;
   readonly #tracking: RedisTracking | undefined;
   readonly #nodes: NodeBreakers;
+  readonly #failover: RedisFailover | undefined;
 
   constructor(options: RedisStoreOptions, parts: RedisStoreParts) {
     const { clock, logger, random, listener, opening = REAL_OPENING } = parts;
@@ -96,7 +99,14 @@ export class RedisStore implements Store {
     const breakerOf = (connection: Redis): Breaker => this.#nodes.of(addressOf(connection));
     const failures = new FailureLog({ clock, logger });
     const shared = { clock, time: this.time, tracking: this.#tracking, breakerOf, failures };
-    const demoted = (): void => this.#heartbeat.demoted();
+    // In a Cluster the map of slots leads to the new master.
+    this.#failover = options.clusterMode ? undefined : new RedisFailover({
+      clock,
+      logger,
+      open: opening.openSubscriber,
+      connections: () => this.#clients.flatMap(({ client }) => mastersOf(client)),
+    });
+    const demoted = (connection: Redis): void => void this.#failover?.demoted(connection);
     this.#clients = opening.openClients(options, {
       jitter: () => random.uint32() / 2 ** 32,
       failures,
@@ -217,6 +227,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#heartbeat.stop();
+    this.#failover?.stop();
     const subscribers = this.#tracking?.connections() ?? [];
     const clients = [...this.#clients.map(({ client }) => client), ...subscribers];
     await Promise.all(clients.map((client) => closeRedisClient(client, this.#clock)));

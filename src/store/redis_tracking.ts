@@ -184,6 +184,9 @@ export class RedisTracking {
   ): Promise<void> {
     const { clock } = this.#options;
     const { era } = tracked;
+    const address = addressOf(connection);
+    const isCurrent = (): boolean =>
+      era === tracked.era && this.#subscribers.get(address)?.session === session;
     const answeredAtMs = clock.monotonicMs();
     tracked.starting = true;
     try {
@@ -192,17 +195,25 @@ export class RedisTracking {
         connection.sendCommand(new Command("client", tracking)),
         connection.sendCommand(new Command("info", ["server"], { replyEncoding: "utf8" })),
       ]);
-      const address = addressOf(connection);
-      const isCurrent = era === tracked.era && this.#subscribers.get(address)?.session === session;
-      if (!isCurrent || runIdOf(String(info)) !== session.runId) return;
+      if (!isCurrent()) return;
+      if (runIdOf(String(info)) !== session.runId) {
+        this.#moveSubscriber(address);
+        return;
+      }
       if (tracked.last !== undefined) tracked.last.replaced = true;
       tracked.last = undefined;
       tracked.epoch = new Epoch(session, { clock, answeredAtMs });
     } catch (error) {
+      if (isStranger(error) && isCurrent()) this.#moveSubscriber(address);
       this.#failed(error);
     } finally {
       tracked.starting = false;
     }
+  }
+
+  /** Its address leads to another server now, where the data connection is already. */
+  #moveSubscriber(address: string): void {
+    this.#subscribers.get(address)?.connection.disconnect(true);
   }
 
   /** Whether it may go better another time. */
@@ -230,6 +241,11 @@ export class RedisTracking {
     if (last !== undefined) last.replaced = true;
     this.#tracked.delete(connection);
   }
+}
+
+/** Whether the server has no client of the id to which it should redirect. */
+function isStranger(error: unknown): boolean {
+  return error instanceof Error && /^ERR The client ID .* does not exist/.test(error.message);
 }
 
 /** Whether the server does not know the command (before Redis 6) or forbids it, for good. */

@@ -327,7 +327,7 @@ Deno.test("who only holds connections makes room for others", async () => {
   const maxConnections = 100;
   await underAttack(async (port) => {
     await using stack = new AsyncDisposableStack();
-    for (let i = 0; i < 98; i++) {
+    for (let i = 0; i < maxConnections; i++) {
       const client = stack.use(await RawClient.connect(port));
       await client.send(LIVE);
       await client.receive("}");

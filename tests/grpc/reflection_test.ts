@@ -22,6 +22,7 @@ async function reflect(address: string, request: Uint8Array, version = "v1"): Pr
 }
 
 const LIST = Uint8Array.of(0x3a, 1, 0x2a);
+const BAD = Uint8Array.of(0xff, 0xff, 0xff);
 /** As clients in Python ask. */
 const LIST_NOTHING = Uint8Array.of(0x3a, 0);
 const SYMBOL = "cache.v1.BatchSetRequest";
@@ -45,9 +46,25 @@ Deno.test("reflection lists the services and describes maps as clients in Go dem
 
 Deno.test("a reflection request that cannot be read is the caller's fault", async () => {
   await using server = await startServer({ reflection: true });
-  await assert.rejects(reflect(server.address, Uint8Array.of(0xff, 0xff, 0xff)), {
+  await assert.rejects(reflect(server.address, BAD), {
     code: status.INVALID_ARGUMENT,
   });
+});
+
+Deno.test("a reflection call ends at its first bad request, whatever came before and comes after", async () => {
+  await using server = await startServer({ reflection: true, requestTimeoutMs: 5_000 });
+  const client = new grpc.Client(server.address, grpc.credentials.createInsecure());
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    (bytes) => bytes,
+    (bytes) => bytes,
+  );
+  for (const request of [LIST, BAD, LIST, LIST, LIST]) call.write(Buffer.from(request));
+  call.end();
+  await assert.rejects(async () => {
+    for await (const _ of call);
+  }, { code: status.INVALID_ARGUMENT });
+  client.close();
 });
 
 Deno.test("a reflection stream that stays open ends at the timeout, with its answers", async () => {

@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 
 const LOWEST = 10_000;
@@ -7,8 +8,8 @@ const HIGHEST = 21_999;
 const ATTEMPTS = 200;
 /** `fetch` refuses it (https://fetch.spec.whatwg.org/#port-blocking), the only one of the range. */
 const BLOCKED = 10_080;
-/** Has a file for each port that a test file which still runs has chosen. */
-const CHOSEN = `${tmpdir()}/cache-service-test-ports`;
+/** Has a file for each port that a test file has chosen, with the process that runs it. */
+const CHOSEN = `${tmpdir()}/cache-service-test-ports-${Deno.uid()}`;
 
 function isFree(port: number): boolean {
   try {
@@ -27,14 +28,28 @@ function isFree(port: number): boolean {
 function choose(port: number): boolean {
   const file = `${CHOSEN}/${port}`;
   Deno.mkdirSync(CHOSEN, { recursive: true });
+  if (wasForgotten(file)) rmSync(file, { force: true });
   try {
-    Deno.openSync(file, { write: true, createNew: true }).close();
+    Deno.writeTextFileSync(file, `${Deno.pid}`, { createNew: true });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
     throw error;
   }
-  globalThis.addEventListener("unload", () => Deno.removeSync(file));
+  globalThis.addEventListener("unload", () => rmSync(file, { force: true }));
   return true;
+}
+
+/** Whether the process that has chosen a port was ended before it could say that it is done. */
+function wasForgotten(file: string): boolean {
+  try {
+    const pid = Deno.readTextFileSync(file);
+    if (pid === "") return false;
+    Deno.statSync(`/proc/${pid}`);
+    return false;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return existsSync(file);
+  }
 }
 
 /**
@@ -46,8 +61,9 @@ export function freePort(options: { readonly also?: readonly number[] } = {}): n
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
     if (port === BLOCKED) continue;
-    if (![0, ...options.also ?? []].every((distance) => isFree(port + distance))) continue;
-    if (choose(port)) return port;
+    const wanted = [0, ...options.also ?? []].map((distance) => port + distance);
+    // Chosen first: to find out whether a port is free is to take it for a moment.
+    if (wanted.every(choose) && wanted.every(isFree)) return port;
   }
   throw new Error(`found no free port between ${LOWEST} and ${HIGHEST} in ${ATTEMPTS} attempts`);
 }
