@@ -84,6 +84,8 @@ serverTest({
     }
 
     const text = pipe.readOn();
+    // The end has a second to write what waits, which a busy reader may not take in that time.
+    await waitFor(() => pipe.quietMs > 500, { deadlineMs: DEADLINE_MS, what: "all to be read" });
     dropped = await droppedBy(service);
     service.signal("SIGTERM");
     assert.equal((await service.ended).code, 0);

@@ -7,6 +7,7 @@ export class NamedPipe implements Disposable {
   /** Open for both ends: opening one alone would wait for the other. */
   readonly #ends: Deno.FsFile;
   #isOpen = true;
+  #readAtMs = Infinity;
 
   constructor() {
     this.#folder = makeServerFolder();
@@ -19,7 +20,19 @@ export class NamedPipe implements Disposable {
   async readOn(): Promise<string> {
     const reader = Deno.openSync(this.path, { read: true });
     this.#close();
-    return await new Response(reader.readable).text();
+    const decoder = new TextDecoder();
+    let text = "";
+    this.#readAtMs = performance.now();
+    for await (const bytes of reader.readable) {
+      this.#readAtMs = performance.now();
+      text += decoder.decode(bytes, { stream: true });
+    }
+    return text;
+  }
+
+  /** For how long there has been nothing more to read. */
+  get quietMs(): number {
+    return performance.now() - this.#readAtMs;
   }
 
   [Symbol.dispose](): void {
