@@ -90,8 +90,12 @@ function introduction({ machine, plan, results }: Report): string {
   ].join("\n\n");
 }
 
+/** Those that have a table of their own, since one workload alone has them. */
+const VARIANTS: readonly Target[] = ["open", "quiet"];
+
 function ceilingRatios(report: Report, api: Api): string {
-  const targets = targetsOf(report, api).filter((target) => target !== "ceiling");
+  const targets = targetsOf(report, api)
+    .filter((target) => target !== "ceiling" && !VARIANTS.includes(target));
   const rows = workloadsOf(report, api).map((workload) => [
     report.workloads[workload] ?? workload,
     ...targets.map((target) => ratioText(report, { api, workload, target, base: "ceiling" })),

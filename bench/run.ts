@@ -39,17 +39,17 @@ const { values: options } = parseArgs({
   },
 });
 const report = await measure(options);
-const text = markdown(report);
-console.log(text);
-if (options.save || !options.quick && options.only === undefined) {
-  const docs = new URL("../docs/", import.meta.url);
-  Deno.mkdirSync(docs, { recursive: true });
-  Deno.writeTextFileSync(new URL("benchmarks.md", docs), text);
+const isSaved = options.save || !options.quick && options.only === undefined;
+const docs = new URL("../docs/", import.meta.url);
+if (isSaved) {
   Deno.writeTextFileSync(
     new URL("benchmarks.json", docs),
     `${JSON.stringify(report, undefined, 2)}\n`,
   );
 }
+const text = markdown(report);
+console.log(text);
+if (isSaved) Deno.writeTextFileSync(new URL("benchmarks.md", docs), text);
 
 async function measure(
   { quick, only, binary }: {
