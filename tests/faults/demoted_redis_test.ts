@@ -33,6 +33,8 @@ async function afterFailover(
   await Promise.all(KEYS.map((key) => untilCopied(replica, key)));
   await next.command("REPLICAOF", "NO", "ONE");
   await follow(old, next);
+  // Where the old master had to take all data anew it was empty for a moment, which drops all copies.
+  await Promise.all(KEYS.map((key) => untilCopied(replica, key)));
   await check({ replica, proxy, next });
 }
 
