@@ -1,18 +1,12 @@
 // Requirement 9.1: what the documentation promises is what the program knows.
 import assert from "node:assert/strict";
 import { SETTINGS } from "../../src/config/settings.ts";
-import {
-  anchorsOf,
-  documents,
-  linksOf,
-  readDocument,
-  section,
-  withoutCodeBlocks,
-} from "./markdown.ts";
+import { readProject } from "../deploy/deploy_files.ts";
+import { anchorsOf, documents, linksOf, section, withoutCodeBlocks } from "./markdown.ts";
 
 /** A file's text, without the spaces that pad the columns of tables. */
 function read(path: string): string {
-  return readDocument(path).replace(/ +/g, " ");
+  return readProject(path).replace(/ +/g, " ");
 }
 
 Deno.test("docs/operating.md has every setting with its default", () => {
@@ -49,11 +43,11 @@ Deno.test("docs/api.md has every error code", () => {
 Deno.test("links between documents lead somewhere, to a heading that is there", () => {
   const root = new URL("../../", import.meta.url);
   for (const document of documents()) {
-    for (const { path, anchor } of linksOf(readDocument(document))) {
+    for (const { path, anchor } of linksOf(readProject(document))) {
       const target = path === "" ? document : join(document, path);
       Deno.statSync(new URL(target, root));
       if (anchor === undefined) continue;
-      const anchors = anchorsOf(readDocument(target));
+      const anchors = anchorsOf(readProject(target));
       assert(anchors.has(anchor), `${document} links to #${anchor}, which ${target} does not have`);
     }
   }
@@ -61,7 +55,7 @@ Deno.test("links between documents lead somewhere, to a heading that is there", 
 
 Deno.test("a code span ends on the line on which it begins", () => {
   for (const document of documents()) {
-    for (const [index, line] of withoutCodeBlocks(readDocument(document)).split("\n").entries()) {
+    for (const [index, line] of withoutCodeBlocks(readProject(document)).split("\n").entries()) {
       const marks = line.replace(/\\`/g, "").split("`").length - 1;
       assert.equal(marks % 2, 0, `${document}:${index + 1}: ${line}`);
     }

@@ -1,10 +1,5 @@
 const ROOT = new URL("../../", import.meta.url);
 
-/** The text of a file of the project. */
-export function readDocument(path: string): string {
-  return Deno.readTextFileSync(new URL(path, ROOT));
-}
-
 /** Every document: README.md and what is in docs/, by its path. */
 export function documents(): readonly string[] {
   const below = (folder: string): string[] =>

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { usage } from "../../src/cli/run_command.ts";
 import { PrometheusMeter } from "../../src/telemetry/prometheus_meter.ts";
-import { readDocument, section, withoutCodeBlocks } from "./markdown.ts";
+import { readProject } from "../deploy/deploy_files.ts";
+import { section, withoutCodeBlocks } from "./markdown.ts";
 
-const OPERATING = readDocument("docs/operating.md");
+const OPERATING = readProject("docs/operating.md");
 /** What is called as a metric is; rules and labels have other endings. */
 const METRIC = /\b(?:cache|process|rpc_server|http_server)_[a-z_]+(?:_total|_seconds|_bytes)\b/g;
 
@@ -47,7 +48,7 @@ Deno.test("docs/operating.md has every command of --help, and no other", async (
 });
 
 Deno.test("every alert has a runbook, and every runbook an alert", () => {
-  const alerts = readDocument("deploy/prometheus/alerts.yaml").matchAll(/^ +- alert: (\w+)$/gm);
+  const alerts = readProject("deploy/prometheus/alerts.yaml").matchAll(/^ +- alert: (\w+)$/gm);
   const names = new Set([...alerts].map(([, name]) => name));
   assert(names.size > 5);
   const headings = section(OPERATING, "## Runbooks").matchAll(/^### (.+)$/gm);
