@@ -62,7 +62,11 @@ export class RedisHeartbeat {
     for (const { client } of options.clients) {
       // At a connection's start, so that the first request need not wait for the next round.
       client.on("ready", () => this.#beat());
-      client.on("+node", (node: Redis) => node.on("ready", () => this.#beat()));
+      client.on("+node", (node: Redis) => {
+        node.on("ready", () => this.#beat());
+        // At once: a client that has just learnt of its nodes is ready, and says so only later.
+        this.#beat();
+      });
     }
     this.#round();
   }
@@ -167,9 +171,10 @@ export class RedisHeartbeat {
       const answers = connection.status === "ready" && pulse.answeredAtMs >= since;
       (answers ? answering : silent).add(addressOf(connection));
     }
-    const connected = answering.size > 0 && silent.isSubsetOf(answering);
-    const isWhole = connected && silent.size === 0 &&
-      clients.every(({ client }) => client.status === "ready");
+    // Before a Cluster's client is ready it knows no more masters than it was told of.
+    const ready = clients.filter(({ client }) => client.status === "ready").length;
+    const connected = ready > 0 && answering.size > 0 && silent.isSubsetOf(answering);
+    const isWhole = connected && silent.size === 0 && ready === clients.length;
     if (isWhole) this.#allReady.resolve();
     if (connected && this.#status !== "connected") {
       this.#status = "connected";
