@@ -8,7 +8,13 @@ import { serverTest } from "../support/backends.ts";
 import { freePort } from "../support/free_port.ts";
 import { JWT_SECRET } from "../support/tokens.ts";
 import { projectFile, readProject } from "./deploy_files.ts";
-import { build, buildWithComponent, KUBERNETES_NEEDS, Manifests } from "./manifests.ts";
+import {
+  build,
+  buildProductionWith,
+  buildWithComponent,
+  KUBERNETES_NEEDS,
+  Manifests,
+} from "./manifests.ts";
 import { runTool } from "./run_tool.ts";
 
 const KUBERNETES = "deploy/kubernetes";
@@ -17,6 +23,9 @@ const VERSIONS = ["1.30", "1.37"];
 /** Schemas that come with an operator, not with Kubernetes. */
 const CUSTOM = /^(monitoring\.coreos\.com|gateway\.networking\.k8s\.io|gateway\.envoyproxy\.io)\//;
 const needs = KUBERNETES_NEEDS;
+
+const PRODUCTION_ON_OWN_REDIS = "overlay production with a Redis of its own";
+const REDIS_CLUSTER_LINE = "- ../../components/redis_cluster";
 
 /** Names of the folders in a folder. */
 function folders(path: string): readonly string[] {
@@ -34,6 +43,7 @@ const BUILDS = new Map([
   ...folders(`${KUBERNETES}/components`).map((name) =>
     [`component ${name}`, (): Promise<string> => buildWithComponent(name)] as const
   ),
+  [PRODUCTION_ON_OWN_REDIS, (): Promise<string> => buildProductionWith(REDIS_CLUSTER_LINE)],
 ]);
 
 /** The configuration that the settings of the manifests make, with a secret if they need one. */
@@ -97,6 +107,32 @@ serverTest({
     const { periodSeconds, timeoutSeconds } = manifests.container.readinessProbe;
     const { server } = configOf(manifests);
     assert(server.drainDelayMs > (periodSeconds + timeoutSeconds) * 1000);
+  },
+});
+
+serverTest({
+  name: "of a managed Redis no setting is left where the overlay brings its own",
+  needs,
+  async fn(): Promise<void> {
+    const { redis } = configOf(
+      await Manifests.parse(await buildProductionWith(REDIS_CLUSTER_LINE)),
+    );
+    assert.deepEqual([redis.clusterMode, redis.tlsEnabled, redis.username], [
+      true,
+      false,
+      undefined,
+    ]);
+    for (const { host } of redis.addresses) assert.match(host, /^redis-cluster-\d\.redis-cluster$/);
+  },
+});
+
+serverTest({
+  name: "a slash within a key gets through the gateway as it was sent",
+  needs,
+  async fn(): Promise<void> {
+    const manifests = await Manifests.parse(await buildWithComponent("ingress"));
+    const { path } = manifests.one("ClientTrafficPolicy").spec as { path?: unknown };
+    assert.deepEqual(path, { escapedSlashesAction: "KeepUnchanged", disableMergeSlashes: true });
   },
 });
 

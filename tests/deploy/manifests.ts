@@ -55,6 +55,25 @@ export async function buildWithComponent(name: string): Promise<string> {
   }
 }
 
+/** The overlay for production with the component of `line`, which is commented out in it. */
+export async function buildProductionWith(line: string): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const up = folder.split("/").slice(1).map(() => "..").join("/");
+    const production = projectFile("deploy/kubernetes/overlays/production");
+    for await (const { name } of Deno.readDir(production)) {
+      const text = await Deno.readTextFile(`${production}/${name}`);
+      const moved = text.replace(`# ${line}`, line)
+        .replaceAll("../../", `${up}${projectFile("deploy/kubernetes")}/`);
+      if (name === "kustomization.yaml") assert(text.includes(`  # ${line}\n`), line);
+      await Deno.writeTextFile(`${folder}/${name}`, moved);
+    }
+    return await build(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** The manifests of a text, and the only one of `kind` that is called `cache-service…`. */
 export class Manifests {
   private constructor(readonly all: readonly Manifest[]) {}
