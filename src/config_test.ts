@@ -423,6 +423,7 @@ Deno.test("what is odd but works is a warning", () => {
     [{ AUTH_ENABLED: "false", AUTH_ALLOW_INSECURE: "true" }, /^AUTH_ENABLED=false on SERVER_HOST/],
     [{ AUTH_JWT_SECRET: "", AUTH_JWKS_URL: "http://id.example" }, /^AUTH_JWKS_URL is plain http/],
     [{ REDIS_TLS_CA_FILE: "/ok" }, /^REDIS_TLS_CA_FILE has no effect/],
+    [{ BROKER_TLS_CA_FILE: "/ok" }, /^BROKER_TLS_CA_FILE has no effect/],
     [{ BROKER_URL: "amqp://r" }, /^BROKER_URL has no effect/],
     [{ SERVER_MAX_INFLIGHT_MB: "7" }, /^CACHE_MAX_BATCH_BYTES is above SERVER_MAX_INFLIGHT_MB/],
     [{ GRPC_VERBOSITY: "debug" }, /^GRPC_VERBOSITY is not a setting; it is ignored$/],

@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import type { InvalidationBus } from "../core/bus.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
+import { readAuthority } from "../system/authority.ts";
 
 /** What carries invalidation events. The client of a broker is loaded only where there is one. */
 export async function openBus(
@@ -16,19 +17,19 @@ export async function openBus(
 ): Promise<InvalidationBus> {
   const { type, tlsEnabled, tlsCaFile, username, password, ...rest } = broker;
   if (type === "none") return new MemoryBus();
-  const ca = tlsCaFile === undefined ? {} : { ca: await Deno.readTextFile(tlsCaFile) };
+  const ca = tlsCaFile === undefined ? {} : { ca: await readAuthority(tlsCaFile) };
   const options = {
     ...rest,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(tlsEnabled ? { tls: ca } : {}),
     limits: cache,
     ...parts,
   };
   if (type === "kafka") {
     const { KafkaBus } = await import("../bus/kafka_bus.ts");
-    return new KafkaBus(options);
+    return new KafkaBus({ ...options, ...(tlsEnabled ? { tls: ca } : {}) });
   }
   const { RabbitmqBus } = await import("../bus/rabbitmq_bus.ts");
-  return new RabbitmqBus(options);
+  // An amqps:// URL brings TLS by itself.
+  return new RabbitmqBus({ ...options, ...ca, tls: tlsEnabled });
 }

@@ -26,8 +26,10 @@ export interface RabbitmqBusOptions {
   /** Instead of those in the URLs; guest and guest where there are none. */
   readonly username?: string;
   readonly password?: Secret;
-  /** Uses TLS, also with `amqp://`; `ca` is PEM. */
-  readonly tls?: { readonly ca?: string };
+  /** Uses TLS with `amqp://` as well. */
+  readonly tls?: boolean;
+  /** The authority (PEM) to trust instead of the public ones. */
+  readonly ca?: string;
   /** Of the exchange. */
   readonly topic: string;
   /** Of the subscription that replicas share. */
@@ -60,12 +62,10 @@ export class RabbitmqBus implements InvalidationBus {
 
   /** Connects in the background. Throws a TypeError for a URL that is none. */
   constructor(options: RabbitmqBusOptions) {
-    const { urls, random, tls } = options;
+    const { urls, random, tls = false } = options;
     if (urls.length === 0) throw new TypeError("cannot connect to RabbitMQ: no URL is given");
     this.#options = options;
-    this.#addresses = urls.map((url) =>
-      rabbitmqAddress(url, { ...options, tls: tls !== undefined })
-    );
+    this.#addresses = urls.map((url) => rabbitmqAddress(url, { ...options, tls }));
     this.#log = new QuietLog(options);
     this.#backoff = new Backoff({ random, firstMs: FIRST_PAUSE_MS, longestMs: LONGEST_PAUSE_MS });
     this.#running = this.#run();
@@ -121,7 +121,7 @@ export class RabbitmqBus implements InvalidationBus {
 
   /** Connects and stays until the connection fails or the bus is closed; gives the reason. */
   async #attend(address: RabbitmqAddress): Promise<unknown> {
-    const { topic, groupId, tls, clock, logger } = this.#options;
+    const { topic, groupId, ca, clock, logger } = this.#options;
     const cut = new AbortController();
     this.#interrupt = () => cut.abort();
     this.#status = "connecting";
@@ -129,7 +129,7 @@ export class RabbitmqBus implements InvalidationBus {
       await using session = await RabbitmqSession.open({
         ...this.#options,
         address,
-        ca: tls?.ca,
+        ca,
         cut,
         names: { topic, groupId },
         log: this.#log,

@@ -165,6 +165,13 @@ export const DOUBTS: readonly Relation[] = [
       "REDIS_TLS_CA_FILE has no effect without REDIS_TLS_ENABLED=true",
   ),
   relation(
+    ["BROKER_TLS_CA_FILE", "BROKER_TLS_ENABLED", "BROKER_URL"],
+    ({ broker: { tlsCaFile, tlsEnabled, urls } }) =>
+      tlsCaFile !== undefined && !tlsEnabled &&
+      !urls.some((url) => url.startsWith("amqps://")) &&
+      "BROKER_TLS_CA_FILE has no effect without BROKER_TLS_ENABLED=true or an amqps:// URL",
+  ),
+  relation(
     ["BROKER_TYPE", "BROKER_URL"],
     ({ broker }) =>
       broker.type === "none" && broker.urls.length > 0 &&

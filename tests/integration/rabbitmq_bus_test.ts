@@ -161,7 +161,7 @@ serverTest({
     const userinfo = `${user.name}:${encodeURIComponent(user.password)}`;
     const heard = new Heard();
     const inUrl = [`amqps://${userinfo}@127.0.0.1:${server.tls?.port}`];
-    const good = replicas.open({ urls: inUrl, tls: { ca }, shared: heard.handler });
+    const good = replicas.open({ urls: inUrl, ca, shared: heard.handler });
     await connected(good);
     await good.publish(namedEvent("over TLS"));
     await heard.until(["over TLS"]);
@@ -170,7 +170,7 @@ serverTest({
     const wrong = "wr0ng-password";
     replicas.open({
       urls: [`amqps://${user.name}:${wrong}@${urls[0]?.slice(8)}`],
-      tls: { ca },
+      ca,
       logger,
     });
     await logged(logger, /ACCESS_REFUSED/);
