@@ -78,8 +78,8 @@ export function openLogger(config: Config): Promise<LogTapeLogger> {
 }
 
 /**
- * Builds everything and binds its ports, or none. Rejects with `ConfigFaults`, with
- * `Deno.errors.AddrInUse`, and with a `BindError`.
+ * Builds everything and binds its ports, or none, of settings in which `contentFaults` finds nothing.
+ * Rejects with `Deno.errors.AddrInUse` and with a `BindError`.
  */
 export async function startApp(config: Config, parts: AppParts): Promise<App> {
   const opened = new AsyncDisposableStack();

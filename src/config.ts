@@ -12,8 +12,16 @@ export type { Config } from "./config/settings.ts";
 export class ConfigFaults extends Error {
   override readonly name = "ConfigFaults";
 
-  constructor(readonly faults: readonly string[]) {
+  readonly #sound: Config;
+
+  constructor(readonly faults: readonly string[], sound: Config) {
     super(faults.join("\n"));
+    this.#sound = sound;
+  }
+
+  /** What was read all the same; what is faulty is at its default or left out. */
+  get sound(): Config {
+    return this.#sound;
   }
 }
 
@@ -54,7 +62,7 @@ export function parseConfig(
 
   const unknown = findUnknownNames(given.keys(), KNOWN_NAMES);
   const faults = [...reader.faults.values(), ...broken(REQUIREMENTS), ...unknown.faults];
-  if (faults.length > 0) return new ConfigFaults(faults);
+  if (faults.length > 0) return new ConfigFaults(faults, config);
   return { config, warnings: [...broken(DOUBTS), ...unknown.warnings] };
 }
 
@@ -107,8 +115,9 @@ class SettingsReader {
     if (text !== undefined) {
       const value = kind.parse(text);
       if (!(value instanceof Unparsable)) {
-        if (kind.file) this.#readFile(name, { path: text, owner: name });
-        return value;
+        const isThere = !kind.file ||
+          this.#readFile(name, { path: text, owner: name }) !== undefined;
+        return isThere ? value : undefined;
       }
       const got = kind.secret ? "" : `; got ${quote(redactUrl(text))}`;
       this.#fault(name, `${name} must be ${value.expected}${got}`);

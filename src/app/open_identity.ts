@@ -7,7 +7,7 @@ import { SecretKeys } from "../auth/secret_keys.ts";
 import type { SigningKeys } from "../auth/signing_keys.ts";
 import type { RefusalReason } from "../auth/token_refusal.ts";
 import type { Verifier } from "../auth/verifier.ts";
-import { type Config, ConfigFaults } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { Logger } from "../core/telemetry.ts";
 
@@ -19,7 +19,7 @@ export interface Identity {
   close(): void;
 }
 
-/** Who lets callers in. Rejects with `ConfigFaults`. */
+/** Who lets callers in. Rejects where a file has changed since `contentFaults` found no fault in it. */
 export async function openIdentity(
   { auth }: Config,
   { onFailure, ...parts }: {
@@ -52,11 +52,5 @@ async function openSigningKeys(
     const { clock } = parts;
     return new JwksKeys({ ...parts, load: (signal) => fetchJwks(jwksUrl, { clock, signal }) });
   }
-  try {
-    const read = (): Promise<string> => Deno.readTextFile(jwtPublicKeyFile ?? "");
-    return await PemKeys.open({ ...parts, read });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : "unknown error";
-    throw new ConfigFaults([`AUTH_JWT_PUBLIC_KEY_FILE cannot be used: ${reason}`]);
-  }
+  return await PemKeys.open({ ...parts, read: () => Deno.readTextFile(jwtPublicKeyFile ?? "") });
 }

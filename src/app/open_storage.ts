@@ -7,6 +7,7 @@ import type { Config } from "../config.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { ChangeListener } from "../core/coherence.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
+import { readAuthority } from "../system/authority.ts";
 import { MemoryStore } from "../store/memory_store.ts";
 import type { RedisStore, RedisStoreParts } from "../store/redis_store.ts";
 import type { Gauges } from "../telemetry/prometheus_meter.ts";
@@ -109,7 +110,7 @@ async function openRedis(
   // The client of Redis takes long to load, so only who uses it waits for that.
   const { RedisStore } = await import("../store/redis_store.ts");
   const { tlsEnabled, tlsCaFile, username, password, ...rest } = config.redis;
-  const ca = tlsCaFile === undefined ? {} : { ca: await Deno.readTextFile(tlsCaFile) };
+  const ca = tlsCaFile === undefined ? {} : { ca: await readAuthority(tlsCaFile) };
   return new RedisStore({
     ...rest,
     ...(username === undefined ? {} : { username }),

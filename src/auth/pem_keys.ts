@@ -17,6 +17,11 @@ export interface PemKeysOptions {
   readonly logger: Logger;
 }
 
+/** The public key in a PEM file. Rejects where the file cannot be read or holds no usable one. */
+export async function readPublicKey(path: string): Promise<PublicKey> {
+  return await parsePublicKeyPem(await Deno.readTextFile(path));
+}
+
 /** One public key out of a PEM file, which may be replaced while the service runs. */
 export class PemKeys implements SigningKeys {
   readonly #logger: Logger;

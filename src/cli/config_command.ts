@@ -4,8 +4,8 @@ import { faultMessage, loadConfig } from "./load_config.ts";
 import { complain, print } from "./terminal.ts";
 
 /** Checks the environment and prints every setting as JSON, secrets redacted. */
-export function runConfig(): number {
-  const loaded = loadConfig(Deno.env.toObject());
+export async function runConfig(): Promise<number> {
+  const loaded = await loadConfig(Deno.env.toObject());
   if (loaded instanceof ConfigFaults) {
     complain(faultMessage(loaded));
     return EXIT.configuration;

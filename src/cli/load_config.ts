@@ -1,15 +1,24 @@
 import process from "node:process";
+import { contentFaults } from "../app/content_faults.ts";
 import { type Config, ConfigFaults, parseConfig } from "../config.ts";
 
-/** The environment read as settings, and what is odd about it; or everything that is wrong. */
-export function loadConfig(
+/**
+ * The environment read as settings, and what is odd about it; or everything that is wrong, also with
+ * what the files hold.
+ */
+export async function loadConfig(
   env: Readonly<Record<string, string>>,
-): { config: Config; warnings: readonly string[] } | ConfigFaults {
+): Promise<{ config: Config; warnings: readonly string[] } | ConfigFaults> {
   const cgroupMemoryLimitBytes = cgroupMemoryLimit();
-  return parseConfig(env, {
+  const parsed = parseConfig(env, {
     readFile: (path) => Deno.readTextFileSync(path),
     ...(cgroupMemoryLimitBytes === undefined ? {} : { cgroupMemoryLimitBytes }),
   });
+  const { faults, config } = parsed instanceof ConfigFaults
+    ? { faults: parsed.faults, config: parsed.sound }
+    : { faults: [], config: parsed.config };
+  const contents = await contentFaults(config);
+  return contents.length === 0 ? parsed : new ConfigFaults([...faults, ...contents], config);
 }
 
 /** The message for standard error that names every fault. */

@@ -38,7 +38,7 @@ async function serve(
   env: Readonly<Record<string, string>>,
   onStarted: (config: Config, app: App) => void,
 ): Promise<number> {
-  const loaded = loadConfig(env);
+  const loaded = await loadConfig(env);
   if (loaded instanceof ConfigFaults) {
     complain(faultMessage(loaded));
     return EXIT.configuration;
@@ -87,10 +87,7 @@ async function run(
     if (error instanceof Deno.errors.AddrInUse) {
       complain(`${error.message}\nSet SERVER_HTTP_PORT or SERVER_GRPC_PORT to another port.`);
     } else if (error instanceof BindError) complain(error.message);
-    else if (error instanceof ConfigFaults) {
-      complain(faultMessage(error));
-      return EXIT.configuration;
-    } else throw error;
+    else throw error;
     return EXIT.unavailable;
   }
   logger.info("started", {

@@ -34,12 +34,12 @@ export async function fileKeys(
     readonly onRemoved: () => void;
   },
 ): Promise<KeySource> {
-  let latest = await readKeys(path);
+  let latest = await readKeyFile(path);
   const ring = new KeyRing(latest.keys, onRemoved);
   const polled = new PolledText({
     initial: latest.digest,
     read: async () => {
-      latest = await readKeys(path);
+      latest = await readKeyFile(path);
       return latest.digest;
     },
     onChange: () => {
@@ -57,8 +57,13 @@ export async function fileKeys(
   return { ring, look: () => polled.look(), close: () => polled.close() };
 }
 
-/** The keys in a file, and a digest of it to compare by: the text itself is not to be kept. */
-async function readKeys(path: string): Promise<{ digest: string; keys: readonly RingKey[] }> {
+/**
+ * The keys in a file, and a digest of it to compare by: the text itself is not to be kept. Rejects
+ * where the file cannot be used.
+ */
+export async function readKeyFile(
+  path: string,
+): Promise<{ digest: string; keys: readonly RingKey[] }> {
   const bytes = await readStart(path, MAX_KEY_LIST_BYTES + 1);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
   const secrets = parseKeyList(new TextDecoder().decode(bytes));

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/telemetry.ts";
 import { TlsFiles, type TlsPair } from "../core/tls_files.ts";
+import { parseCertificates } from "./certificates.ts";
 
 /** Paths of PEM files. */
 export interface TlsPaths {
@@ -10,7 +11,6 @@ export interface TlsPaths {
 }
 
 const LOOK_EVERY_MS = 10_000;
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * Opens the certificate of the servers and follows its files; close it last. Rejects where a file
@@ -24,8 +24,7 @@ export async function openTlsFiles(
     readonly everyMs?: number;
   },
 ): Promise<TlsFiles> {
-  const initial = await readPair(paths);
-  checkPair(initial);
+  const initial = await readTlsPair(paths);
   const files = new TlsFiles({
     read: () => readPair(paths),
     initial,
@@ -45,6 +44,13 @@ export async function openTlsFiles(
   return files;
 }
 
+/** Rejects where a file cannot be read or the two do not go together. */
+export async function readTlsPair(paths: TlsPaths): Promise<TlsPair> {
+  const pair = await readPair(paths);
+  checkPair(pair);
+  return pair;
+}
+
 async function readPair({ certFile, keyFile }: TlsPaths): Promise<TlsPair> {
   const [certificatePem, keyPem] = await Promise.all([
     Deno.readTextFile(certFile),
@@ -55,26 +61,13 @@ async function readPair({ certFile, keyFile }: TlsPaths): Promise<TlsPair> {
 
 /** Throws where a server could not serve with the pair: TLS itself would fail call by call. */
 function checkPair({ certificatePem, keyPem }: TlsPair): void {
-  const certificates = certificatePem.match(CERTIFICATES) ?? [];
-  const isWhole = certificates.length === certificatePem.split("-----BEGIN ").length - 1;
-  if (certificates.length === 0 || !isWhole) {
-    throw new Error("The certificate file is not a chain of whole PEM certificates.");
-  }
-  const [leaf] = certificates.map(parseCertificate);
+  const [leaf] = parseCertificates(certificatePem);
   let matches: boolean;
   try {
-    matches = leaf?.checkPrivateKey(createPrivateKey(keyPem)) === true;
+    matches = leaf.checkPrivateKey(createPrivateKey(keyPem));
   } catch {
     // The library's message may quote the key.
     throw new Error("The key file holds no private key in PEM without a passphrase.");
   }
   if (!matches) throw new Error("The private key is not that of the certificate.");
-}
-
-function parseCertificate(pem: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    throw new Error("The certificate file holds what is no certificate.");
-  }
 }

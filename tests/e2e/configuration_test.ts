@@ -1,7 +1,10 @@
 // Requirements 9.1, 9.4: a faulty configuration ends the start at once and says all that is wrong.
 import assert from "node:assert/strict";
 import { serverTest } from "../support/backends.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { memorySettings, runCommand, SERVES_GRPC, type Settings } from "./service_process.ts";
+
+const PRIVATE_PEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
 
 /** The promise is a second; a busy machine may take longer to load the program. */
 const PROMPT_MS = 5_000;
@@ -36,6 +39,55 @@ serverTest({
       ]
     ) assert.ok(message.includes(name), `${name} is not in\n${message}`);
     assert.equal(message.includes("tooshort"), false);
+  },
+});
+
+serverTest({
+  name: "what files and keys hold is checked too, by serve and by config, all at once",
+  needs: ["openssl"],
+  async fn(): Promise<void> {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { certFile } = await makeCertificates(folder);
+      const key = new Uint8Array(32).fill(7).toBase64();
+      const files = {
+        pem: PRIVATE_PEM,
+        keys: `${key},no key`,
+        other: "no key",
+        ca: "no authority",
+      };
+      for (const [name, text] of Object.entries(files)) {
+        await Deno.writeTextFile(`${folder}/${name}`, text);
+      }
+      const settings: Settings = {
+        ...memorySettings(),
+        AUTH_ENABLED: "true",
+        AUTH_JWT_PUBLIC_KEY_FILE: `${folder}/pem`,
+        AUTH_ENCRYPTION_KEY_FILE: `${folder}/keys`,
+        SERVER_TLS_CERT_FILE: certFile,
+        SERVER_TLS_KEY_FILE: `${folder}/other`,
+        REDIS_TLS_CA_FILE: `${folder}/ca`,
+        BROKER_TLS_CA_FILE: `${folder}/absent`,
+      };
+      const both = [settings, { ...settings, LOG_LEVEL: "loud" }];
+      for (const given of both) {
+        const message = await refusal(given);
+        const { code, stderr } = await runCommand(["config"], given);
+        assert.deepEqual([code, stderr], [78, message]);
+        const faults = message.trimEnd().split("\n").slice(1).map((line) => line.split(" ")[3]);
+        assert.deepEqual(faults.toSorted(), [
+          "AUTH_ENCRYPTION_KEY_FILE",
+          "AUTH_JWT_PUBLIC_KEY_FILE",
+          "BROKER_TLS_CA_FILE",
+          ...("LOG_LEVEL" in given ? ["LOG_LEVEL"] : []),
+          "REDIS_TLS_CA_FILE",
+          "SERVER_TLS_CERT_FILE",
+        ]);
+        assert(!message.includes(key) && !message.includes("c2VjcmV0"), message);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 });
 

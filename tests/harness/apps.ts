@@ -1,4 +1,5 @@
 import { type App, type AppParts, startApp } from "../../src/app.ts";
+import { contentFaults } from "../../src/app/content_faults.ts";
 import { ConfigFaults, parseConfig } from "../../src/config.ts";
 import { GrpcDriver } from "../support/grpc_driver.ts";
 import { RestDriver } from "../support/rest_driver.ts";
@@ -30,6 +31,8 @@ export async function startTestApp(
     ...env,
   }, { readFile: (path) => Deno.readTextFileSync(path) });
   if (parsed instanceof ConfigFaults) throw parsed;
+  const faults = await contentFaults(parsed.config);
+  if (faults.length > 0) throw new ConfigFaults(faults, parsed.config);
   const app = await startApp(parsed.config, { logger: silentLogger, version: "test", ...parts });
   const origin = `http://127.0.0.1:${app.httpPort}`;
   const grpcAddress = `127.0.0.1:${app.grpcPort}`;
