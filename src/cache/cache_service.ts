@@ -11,6 +11,7 @@ import { formatStamp, HybridClock } from "../core/stamp.ts";
 import type { Store } from "../core/store.ts";
 import type { Span } from "../core/span.ts";
 import type { Logger, Meter } from "../core/telemetry.ts";
+import { admit } from "./admit.ts";
 import { type Call, startWithinDeadline } from "./call.ts";
 import { eventKeys } from "./event_keys.ts";
 import type { Local } from "./local.ts";
@@ -110,6 +111,7 @@ export class CacheService {
   async delete(request: KeyRequest, call: Call): Promise<DeleteResult> {
     this.#admit(call, { operation: "delete", ...request });
     checkKey(request.key, this.#parts.limits);
+    this.#storeNowMs();
     const entry: Entry = {
       flags: FLAG_TOMBSTONE,
       stamp: this.#stamps.next(),
@@ -244,24 +246,11 @@ export class CacheService {
     call: Call,
     wanted: { readonly operation: Operation; readonly namespace: string; readonly key?: string },
   ): void {
-    const { namespace, operation } = wanted;
-    const { record, principal: { subject } } = call;
-    const fault = namespaceFault(namespace);
+    const fault = namespaceFault(wanted.namespace);
     if (fault !== undefined) throw fault;
-    record.namespace = namespace;
-    record.key = wanted.key;
-    const { policy, logger, meter } = this.#parts;
-    const denial = policy.denial(call.principal, wanted);
-    if (denial === undefined) return;
-    meter.authFailure("forbidden");
-    logger.warn("A call was denied.", {
-      correlation_id: record.correlationId,
-      subject,
-      namespace,
-      operation,
-      reason: denial.message,
-    });
-    throw denial;
+    call.record.namespace = wanted.namespace;
+    call.record.key = wanted.key;
+    admit(call, wanted, this.#parts);
   }
 
   #seals({ namespace, encrypt }: Pick<SetRequest, "namespace" | "encrypt">): boolean {
@@ -272,14 +261,9 @@ export class CacheService {
     request: SetRequest,
     { ttlSeconds, span }: { readonly ttlSeconds: number; readonly span?: Span | undefined },
   ): Promise<Write> {
-    const { store, envelope } = this.#parts;
+    const { envelope } = this.#parts;
     const { namespace, key, value } = request;
-    const nowMs = store.time.nowMs();
-    if (Number.isNaN(nowMs)) {
-      throw new CacheError("redis_unavailable", "Redis has not answered since the start.", {
-        retryAfterSeconds: 1,
-      });
-    }
+    const nowMs = this.#storeNowMs();
     const seals = this.#seals(request);
     const flags = seals ? FLAG_ENCRYPTED : 0;
     const expiresAtMs = Math.floor(nowMs) + ttlSeconds * 1000;
@@ -292,6 +276,15 @@ export class CacheService {
       : value;
     const entry = { flags, stamp: this.#stamps.next(), expiresAtMs, payload };
     return { key: storeKey(namespace, key), entry, value };
+  }
+
+  /** Throws until the store has answered once: a stamp made without its time loses to every other. */
+  #storeNowMs(): number {
+    const nowMs = this.#parts.store.time.nowMs();
+    if (!Number.isNaN(nowMs)) return nowMs;
+    throw new CacheError("redis_unavailable", "Redis has not answered since the start.", {
+      retryAfterSeconds: 1,
+    });
   }
 
   async #write(write: Write, call: Call): Promise<Acknowledged> {

@@ -15,15 +15,18 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** Where a call comes in, and by what. */
-export interface Arrival {
-  readonly api: "rest" | "grpc";
+interface ArrivalOfAny {
   readonly correlationId: string;
   /** Monotonic milliseconds. */
   readonly atMs: number;
   /** The caller's headers or metadata, by names in lower case. */
   readonly headers: { get(name: string): string | null | undefined };
 }
+
+/** Where a call comes in, and by what. */
+export type Arrival =
+  & ArrivalOfAny
+  & ({ readonly api: "rest"; readonly method: string } | { readonly api: "grpc" });
 
 /** How and when an operation was answered. */
 export interface OperationAnswer {

@@ -1,9 +1,10 @@
+import { admit } from "../cache/admit.ts";
 import type { CacheService } from "../cache/cache_service.ts";
 import type { Call } from "../cache/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { CacheError } from "../core/errors.ts";
 import type { Operation, Policy } from "../core/principal.ts";
-import type { LogLevel } from "../core/telemetry.ts";
+import type { Logger, LogLevel, Meter } from "../core/telemetry.ts";
 import { type BodyOptions, withBody } from "./body.ts";
 import {
   type Answer,
@@ -39,6 +40,8 @@ export interface ProcessControl {
 export interface AdminRouteParts extends OperationParts, Pick<BodyOptions, "budget" | "timeouts"> {
   readonly service: CacheService;
   readonly policy: Policy;
+  readonly logger: Logger;
+  readonly meter: Meter;
   readonly control: ProcessControl;
   readonly clock: Clock;
 }
@@ -48,12 +51,12 @@ export type AdminRoutes = (path: string) => Route | undefined;
 
 /** The routes that take the scope cache:admin. */
 export function adminRoutes(parts: AdminRouteParts): AdminRoutes {
-  const { control, policy } = parts;
+  const { control } = parts;
   const operation = operationsWith(parts);
   const ofProcess = (name: Operation, handler: OperationHandler): Handler =>
-    operation(name, (exchange, call) => {
-      const denial = policy.denial(call.principal, { operation: name });
-      return denial === undefined ? handler(exchange, call) : Promise.reject(denial);
+    operation(name, async (exchange, call) => {
+      admit(call, { operation: name }, parts);
+      return await handler(exchange, call);
     });
   const level = (): Answer => jsonAnswer(JSON.stringify({ level: control.logLevel }));
   const exact = new Map([

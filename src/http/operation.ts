@@ -26,8 +26,8 @@ export type OperationOf = (operation: Operation, handler: OperationHandler) => H
 /** Makes handlers with these parts. */
 export function operationsWith({ verifier, concurrency, observer }: OperationParts): OperationOf {
   return (operation, handler) => async (exchange) => {
-    const { correlationId, arrivedAtMs, deadlineMs, request: { headers } } = exchange;
-    const arrival = { api: "rest", correlationId, atMs: arrivedAtMs, headers } as const;
+    const { correlationId, arrivedAtMs, deadlineMs, request: { method, headers } } = exchange;
+    const arrival = { api: "rest", method, correlationId, atMs: arrivedAtMs, headers } as const;
     const record = observer.begin(operation, arrival);
     exchange.record = record;
     // Before a place is taken: a verdict may have to wait for a key set from elsewhere.

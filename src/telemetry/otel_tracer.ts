@@ -107,7 +107,7 @@ export class OtelTracer {
    * it either; but where it came with a trace, a span that only carries the caller's ids to the log.
    */
   begin(operation: Operation, arrival: Arrival): Span | undefined {
-    const { name, attributes } = spanStart(operation, arrival.api);
+    const { name, attributes } = spanStart(operation, arrival);
     const context = this.#callersContext(arrival);
     const clock = this.#clock;
     const startTime = clock.wallMs();

@@ -12,16 +12,16 @@ export interface SpanStart {
 const RPC_SERVICE = "cache.v1.CacheService";
 const NAMESPACE = "/api/v1/cache/{namespace}";
 
-const REST: Readonly<Record<Operation, readonly [method: string, route: string]>> = {
-  get: ["GET", `${NAMESPACE}/{key}`],
-  set: ["PUT", `${NAMESPACE}/{key}`],
-  delete: ["DELETE", `${NAMESPACE}/{key}`],
-  batch_get: ["POST", `${NAMESPACE}/batch/get`],
-  batch_set: ["POST", `${NAMESPACE}/batch/set`],
-  invalidate: ["POST", `${NAMESPACE}/invalidate`],
-  rewrap: ["POST", "/api/v1/admin/rewrap/{namespace}"],
-  stats: ["GET", "/api/v1/admin/stats"],
-  log_level: ["PUT", "/api/v1/admin/log-level"],
+const ROUTES: Readonly<Record<Operation, string>> = {
+  get: `${NAMESPACE}/{key}`,
+  set: `${NAMESPACE}/{key}`,
+  delete: `${NAMESPACE}/{key}`,
+  batch_get: `${NAMESPACE}/batch/get`,
+  batch_set: `${NAMESPACE}/batch/set`,
+  invalidate: `${NAMESPACE}/invalidate`,
+  rewrap: "/api/v1/admin/rewrap/{namespace}",
+  stats: "/api/v1/admin/stats",
+  log_level: "/api/v1/admin/log-level",
 };
 
 /** The status codes of gRPC, by number. */
@@ -55,21 +55,23 @@ const GRPC_FAULTS = new Set([
   "DATA_LOSS",
 ]);
 
+/** As many as there are operations over gRPC, and routes and their methods over REST. */
 const STARTS = new Map<string, SpanStart>();
 
 /** Name and first attributes of a call's span, by the semantic conventions for HTTP and gRPC. */
-export function spanStart(operation: Operation, api: Arrival["api"]): SpanStart {
-  const id = `${api} ${operation}`;
+export function spanStart(operation: Operation, arrival: Arrival): SpanStart {
+  const method = arrival.api === "rest" ? arrival.method : undefined;
+  const id = `${method} ${operation}`;
   let start = STARTS.get(id);
   if (start === undefined) {
-    start = api === "rest" ? restStart(operation) : grpcStart(operation);
+    start = method === undefined ? grpcStart(operation) : restStart(operation, method);
     STARTS.set(id, start);
   }
   return start;
 }
 
-function restStart(operation: Operation): SpanStart {
-  const [method, route] = REST[operation];
+function restStart(operation: Operation, method: string): SpanStart {
+  const route = ROUTES[operation];
   return {
     name: `${method} ${route}`,
     attributes: {

@@ -9,6 +9,7 @@ import type { ReadResult, Store, StoreWrite, WriteOutcome } from "../../src/core
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import { silentLogger, silentMeter } from "../harness/silent.ts";
 import { callWithin, createMemoryService, createService } from "../harness/cache_services.ts";
+import { createCopies, createLocal } from "../harness/locals.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const value = Uint8Array.of(1, 2, 3);
@@ -296,4 +297,18 @@ Deno.test("a denied call is logged with who asked for what, without the key, and
     reason: "The token's scopes do not include cache:write.",
   }]);
   assert.deepEqual(reasons, ["forbidden", "forbidden"]);
+});
+
+Deno.test("until the store has answered once no write is taken, not even for the journal", async () => {
+  const clock = new FakeClock();
+  const store = new FaultyStore(clock);
+  Object.assign(store, { time: { nowMs: () => NaN, uncertaintyMs: () => Infinity } });
+  const error = new CacheError("redis_unavailable", "Redis has not answered.");
+  store.beforeWrite = () => Promise.resolve({ status: "failed", error, landsUntilMs: -Infinity });
+  const local = createLocal(store, { clock, ...createCopies({ clock }) });
+  const service = createService(store, { clock, local });
+  const refused = { code: "redis_unavailable" };
+  await assert.rejects(service.delete(request, callWithin(clock)), refused);
+  await assert.rejects(service.set({ ...request, value }, callWithin(clock)), refused);
+  assert.equal(local.journal.size, 0);
 });

@@ -20,10 +20,14 @@ interface CallerContext {
 }
 
 function arrival(
-  { api = "rest", ...context }: CallerContext & { readonly api?: Arrival["api"] } = {},
+  { api = "rest", method = "GET", ...context }: CallerContext & {
+    readonly api?: Arrival["api"];
+    readonly method?: string;
+  } = {},
 ): Arrival {
   const headers = new Map(Object.entries(context));
-  return { api, correlationId: "id", atMs: systemClock.monotonicMs(), headers };
+  const shared = { correlationId: "id", atMs: systemClock.monotonicMs(), headers };
+  return api === "grpc" ? { api, ...shared } : { api, method, ...shared };
 }
 
 /** What a caller sends along; `sampled` says what it decided. */
@@ -59,7 +63,10 @@ function call(
 Deno.test("a call's span and its parts come to the collector under the caller's trace", async () => {
   await using receiver = OtlpReceiver.start();
   const tracer = open(`${receiver.endpoint}/`);
-  const span = tracer.begin("set", arrival({ ...from(true), tracestate: "a=1,b=2" }));
+  const span = tracer.begin(
+    "set",
+    arrival({ ...from(true), tracestate: "a=1,b=2", method: "PUT" }),
+  );
   assert(span !== undefined);
   const store = span.child("store.write", { "db.system.name": "redis" });
   store.fail("redis_unavailable");

@@ -56,6 +56,7 @@ Deno.test("a REST call's spans are of its caller's trace", async () => {
     await put(app, { encrypt: true });
     const response = await fetch(url(app, "private-key"), { headers: CALLER });
     assert.equal(atob((await response.json()).value), "private-value");
+    await fetch(url(app, "private-key"), { method: "HEAD" });
   }
   const set = await receiver.spanNamed("PUT /api/v1/cache/{namespace}/{key}");
   const get = await receiver.spanNamed("GET /api/v1/cache/{namespace}/{key}");
@@ -76,6 +77,8 @@ Deno.test("a REST call's spans are of its caller's trace", async () => {
     "cache.degraded": false,
     "http.response.status_code": 200,
   });
+  const head = await receiver.spanNamed("HEAD /api/v1/cache/{namespace}/{key}");
+  assert.equal(head.attributes["http.request.method"], "HEAD");
   assert.deepEqual(receiver.faults, []);
   assert.doesNotMatch(receiver.bodies.join(), /private|cHJpdmF0/);
 });

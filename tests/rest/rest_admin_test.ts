@@ -1,6 +1,8 @@
 // Requirement 6.6 and the admin routes: what an operator sees and changes of the process.
 import assert from "node:assert/strict";
 import type { Principal } from "../../src/core/principal.ts";
+import type { Meter } from "../../src/core/telemetry.ts";
+import { silentMeter } from "../harness/silent.ts";
 import { restFixture } from "./rest_fixture.ts";
 
 const STATS = "/api/v1/admin/stats";
@@ -10,9 +12,12 @@ function put(body: string): RequestInit {
   return { method: "PUT", headers: { "content-type": "application/json" }, body };
 }
 
-function fixtureFor(principal: Partial<Principal>): ReturnType<typeof restFixture> {
+function fixtureFor(
+  principal: Partial<Principal>,
+  meter: Meter = silentMeter,
+): ReturnType<typeof restFixture> {
   const verified = { subject: "s", namespaces: new Set("*"), scopes: new Set<string>() };
-  return restFixture({ verifier: { verify: () => ({ ...verified, ...principal }) } });
+  return restFixture({ verifier: { verify: () => ({ ...verified, ...principal }) }, meter });
 }
 
 const admin = new Set(["cache:admin"]);
@@ -30,6 +35,15 @@ Deno.test("stats and the log level ask for the scope, and the level for all name
     403,
     403,
   ]);
+});
+
+Deno.test("who asks without the right to is counted", async () => {
+  const reasons: string[] = [];
+  const authFailure = (reason: string): void => void reasons.push(reason);
+  const { send } = fixtureFor({}, { ...silentMeter, authFailure });
+  await send(STATS);
+  await send(LEVEL, put('{"level":"debug"}'));
+  assert.deepEqual(reasons, ["forbidden", "forbidden"]);
 });
 
 Deno.test("the log level is told, changed, and changed to nothing else", async () => {
