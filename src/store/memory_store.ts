@@ -132,8 +132,9 @@ export class MemoryStore implements Store {
     const yields = mode === "event" && stamp === stored?.stamp;
     const isExpired = mode === "event" && !yields && this.#isTooLate(entry, now);
     if (!isTombstone(entry) && !isExpired && !yields) {
-      // A copy of its own: the payload may be a view that would keep a whole request alive.
-      this.#entries.set(key, { ...entry, stamp, payload: entry.payload.slice() });
+      // A copy of its own: the payload may be a view that would keep a whole request alive. Not by
+      // `slice`, which for a Buffer returns another view.
+      this.#entries.set(key, { ...entry, stamp, payload: new Uint8Array(entry.payload) });
     } else if (this.#tombstoneTtlMs === 0) {
       this.#entries.delete(key);
     } else {
