@@ -85,9 +85,16 @@ export class Copies<Loaded> implements ChangeListener {
     return { key, number: ++activity.newest };
   }
 
-  /** Keeps the copy if the ticket is still the newest; whether it is. */
+  /**
+   * Keeps the copy if the ticket is still the newest, and its lease was not over from the beginning;
+   * whether it is kept.
+   */
   fill(ticket: Ticket, copy: NearCopy): boolean {
     if (!this.isNewest(ticket)) return false;
+    if (copy.lease?.superseded() === true) {
+      this.drop(ticket.key);
+      return false;
+    }
     this.#near.fill(ticket.key, copy);
     return true;
   }

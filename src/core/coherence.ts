@@ -9,6 +9,9 @@ export interface Lease {
   superseded(): boolean;
 }
 
+/** Of what is not to be remembered at all. */
+export const NO_LEASE: Lease = { trusted: () => false, superseded: () => true };
+
 /** Hears from the store that entries have changed. */
 export interface ChangeListener {
   /** The entry under a store key was written, deleted or has expired, not by this process. */

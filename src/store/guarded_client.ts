@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "../core/clock.ts";
-import type { Lease } from "../core/coherence.ts";
+import { type Lease, NO_LEASE } from "../core/coherence.ts";
 import type { StoreTime } from "../core/store.ts";
 import { TimeoutQueue } from "../core/timeout_queue.ts";
 import type { Breaker, Permit } from "./breaker.ts";
@@ -29,6 +29,7 @@ const UNSENT_GRACE_MS = 1000;
 /** A reply, and what it may be remembered under. */
 export interface Answered<Reply> {
   readonly reply: Reply;
+  /** Of another server's answer `NO_LEASE`: changes there are reported to another connection. */
   readonly lease: Lease | undefined;
 }
 
@@ -62,7 +63,7 @@ export class GuardedClient {
     key: string,
     options: {
       /** That of the key's server by default. */
-      readonly connection?: Redis;
+      readonly connection?: Redis | undefined;
       readonly timeoutMs: number;
       readonly command: RedisCommand<Argument, Reply>;
       readonly argument: Argument;
@@ -114,7 +115,7 @@ export class GuardedClient {
         this.#pending--;
         wait.end();
         breaker.succeeded(permit);
-        resolve({ reply, lease: task.redirected ? undefined : options.lease });
+        resolve({ reply, lease: task.redirected ? NO_LEASE : options.lease });
       }, (error) => {
         this.#pending--;
         wait.end();

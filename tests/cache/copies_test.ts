@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { CacheService } from "../../src/cache/cache_service.ts";
 import type { Call } from "../../src/cache/call.ts";
 import type { Local } from "../../src/cache/local.ts";
-import type { Lease } from "../../src/core/coherence.ts";
+import { type Lease, NO_LEASE } from "../../src/core/coherence.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { CacheError } from "../../src/core/errors.ts";
 import { storeKey } from "../../src/core/key.ts";
@@ -317,4 +317,18 @@ Deno.test("a load of more than 2 s ago is not joined, and no-cache joins none", 
   for (const index of [0, 1, 2]) given.store.answerRead(index, 6);
   assert.deepEqual(await Promise.all([stuck, joining, anew]), [6, 6, 6]);
   assert.equal((await asking).found, true);
+});
+
+Deno.test("a reply that is not to be remembered becomes no copy, and takes an older one away", () => {
+  const clock = new FakeClock();
+  const { copies } = createCopies({ clock });
+  const nowMs = clock.wallMs();
+  const stamp = { ms: 1, counter: 0, writer: 1 };
+  const copy = { value: Uint8Array.of(1), stamp, expiresAtMs: nowMs + 60_000, filledAtMs: 0 };
+  const ticket = copies.read(KEY);
+  assert.equal(copies.fill(ticket, { ...copy, lease: LEASE }), true);
+  assert(copies.held(KEY, nowMs) !== undefined);
+  assert.equal(copies.fill(ticket, { ...copy, lease: NO_LEASE }), false);
+  assert.equal(copies.held(KEY, nowMs), undefined);
+  copies.done(ticket);
 });
