@@ -184,9 +184,15 @@ export class RedisStore implements Store {
     const { writeTimeoutMs, tombstoneTtlMs } = this.#options;
     const nowMs = this.time.nowMs();
     const callerLeftMs = write.deadlineMs - this.#clock.monotonicMs() - this.time.uncertaintyMs();
-    const notAfterMs = nowMs + Math.min(writeTimeoutMs, callerLeftMs);
+    const landsUntilMs = nowMs + Math.min(writeTimeoutMs, callerLeftMs);
+    const client = this.#clientOf(write.key);
+    const key = this.#options.keyPrefix + write.key;
+    const connection = client.router.connectionFor(key);
+    // The node goes by its own clock, which may differ from those of a Cluster's other nodes.
+    const notAfterMs = landsUntilMs + (connection ? this.time.aheadMs(addressOf(connection)) : 0);
     try {
-      const { reply, lease } = await this.#call(write.key, {
+      const { reply, lease } = await client.call(key, {
+        connection,
         timeoutMs: writeTimeoutMs,
         command: WRITE,
         argument: writeArguments(write, { notAfterMs, tombstoneTtlMs }),
@@ -194,7 +200,7 @@ export class RedisStore implements Store {
       return reply.status === "written" ? { ...reply, lease } : reply;
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      return { status: "failed", error, landsUntilMs: error.isUndone ? -Infinity : notAfterMs };
+      return { status: "failed", error, landsUntilMs: error.isUndone ? -Infinity : landsUntilMs };
     }
   }
 
@@ -272,9 +278,13 @@ export class RedisStore implements Store {
       readonly argument: Argument;
     },
   ): Promise<Answered<Reply>> {
+    return this.#clientOf(key).call(this.#options.keyPrefix + key, options);
+  }
+
+  #clientOf(key: string): GuardedClient {
     const client = this.#clients[hash(key) % this.#clients.length];
     if (client === undefined) throw new RangeError("The pool has no connection.");
-    return client.call(this.#options.keyPrefix + key, options);
+    return client;
   }
 }
 

@@ -22,6 +22,7 @@ export class RedisTime implements StoreTime {
   readonly #clock: Clock;
   readonly #samples = new Map<string, Sample>();
   #current: Sample | undefined;
+  #uncertaintyMs = Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,8 +33,16 @@ export class RedisTime implements StoreTime {
     return this.#clock.monotonicMs() + this.#current.offsetMs;
   }
 
+  /** Of the node that is known least. */
   uncertaintyMs(): number {
-    return this.#current?.uncertaintyMs ?? Infinity;
+    return this.#uncertaintyMs;
+  }
+
+  /** How far a node's own clock is ahead of this time; 0 where it has not answered yet. */
+  aheadMs(node: string): number {
+    const sample = this.#samples.get(node);
+    if (sample === undefined || this.#current === undefined) return 0;
+    return sample.offsetMs - this.#current.offsetMs;
   }
 
   /** Takes in that `node` said `timeMs` (Unix) to a `TIME` sent at `sentAtMs` (monotonic). */
@@ -60,6 +69,7 @@ export class RedisTime implements StoreTime {
   #choose(): void {
     const samples = [...this.#samples.values()].sort((a, b) => a.offsetMs - b.offsetMs);
     this.#current = samples[samples.length >> 1] ?? this.#current;
+    this.#uncertaintyMs = Math.max(...samples.map(({ uncertaintyMs }) => uncertaintyMs));
   }
 }
 
