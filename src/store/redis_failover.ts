@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/telemetry.ts";
+import { closeRedisClient } from "./redis_clients.ts";
 import { isMaster } from "./redis_info.ts";
 
 /** Between two looks; a name's new address may take many of them. */
@@ -24,8 +25,10 @@ export interface RedisFailoverOptions {
 export class RedisFailover {
   readonly #options: RedisFailoverOptions;
   #lookedAtMs = -Infinity;
-  #scout: Redis | undefined;
-  #timer: Timer | undefined;
+  /** Ends the look that is under way. */
+  #giveUp: (() => void) | undefined;
+  /** When the connection of the last look is closed. */
+  #closed: Promise<void> | undefined;
 
   constructor(options: RedisFailoverOptions) {
     this.#options = options;
@@ -33,38 +36,39 @@ export class RedisFailover {
 
   /** A server refused a write because it is a replica. Never rejects. */
   async demoted(connection: Redis): Promise<void> {
-    const now = this.#options.clock.monotonicMs();
-    if (this.#scout !== undefined || now - this.#lookedAtMs < LOOK_INTERVAL_MS) return;
+    const { clock, logger } = this.#options;
+    const now = clock.monotonicMs();
+    if (this.#giveUp !== undefined || now - this.#lookedAtMs < LOOK_INTERVAL_MS) return;
     this.#lookedAtMs = now;
-    if (!await this.#leadsToMaster(connection)) return;
-    this.#options.logger.warn("redis has another master now; connecting to it");
+    const scout = this.#options.open(connection);
+    const found = this.#leadsToMaster(scout);
+    this.#closed = found.then(() => closeRedisClient(scout, clock));
+    if (!await found) return;
+    logger.warn("redis has another master now; connecting to it");
     await Promise.all(this.#options.connections().map(leaveReplica));
   }
 
-  stop(): void {
+  /** Ends a look that is under way; resolves when nothing of it is left. */
+  async stop(): Promise<void> {
     this.#lookedAtMs = Infinity;
-    this.#timer?.cancel();
-    this.#scout?.disconnect();
+    this.#giveUp?.();
+    await this.#closed;
   }
 
-  async #leadsToMaster(connection: Redis): Promise<boolean> {
-    const scout = this.#options.open(connection);
-    this.#scout = scout;
-    this.#timer = this.#options.clock.setTimer(() => scout.disconnect(), LOOK_TIMEOUT_MS);
-    try {
-      scout.on("error", () => {});
-      await new Promise<void>((resolve, reject) => {
-        scout.once("ready", () => resolve());
-        scout.once("end", () => reject(new Error("The look for a new master took too long.")));
-      });
-      return isMaster(await scout.info("replication"));
-    } catch {
-      return false;
-    } finally {
-      this.#timer.cancel();
-      this.#scout = undefined;
-      scout.disconnect();
-    }
+  async #leadsToMaster(scout: Redis): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    // Not left to an event of the connection: closed between two attempts it emits none.
+    const giveUp = (): void => resolve(false);
+    this.#giveUp = giveUp;
+    const timer = this.#options.clock.setTimer(giveUp, LOOK_TIMEOUT_MS);
+    scout.on("error", () => {});
+    scout.once("ready", () => {
+      scout.info("replication").then((info) => resolve(isMaster(info)), giveUp);
+    });
+    const isFound = await promise;
+    timer.cancel();
+    this.#giveUp = undefined;
+    return isFound;
   }
 }
 

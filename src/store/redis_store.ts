@@ -233,10 +233,11 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#heartbeat.stop();
-    this.#failover?.stop();
+    const lookedFor = this.#failover?.stop();
     const subscribers = this.#tracking?.connections() ?? [];
     const clients = [...this.#clients.map(({ client }) => client), ...subscribers];
     await Promise.all(clients.map((client) => closeRedisClient(client, this.#clock)));
+    await lookedFor;
     for (const client of this.#clients) client.stop();
   }
 

@@ -5,7 +5,7 @@ import { serverTest } from "../support/backends.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { read, remove, set, untilCopied } from "./one_byte.ts";
+import { pause, read, remove, set, untilCopied } from "./one_byte.ts";
 
 const KEYS = Array.from({ length: 50 }, (_, i) => `demoted-${i}`);
 const DEADLINE = { deadlineMs: 15_000 };
@@ -18,6 +18,14 @@ async function follow(replica: RedisServer, master: RedisServer): Promise<void> 
     async () => (await replica.command("INFO", "replication")).includes("master_link_status:up"),
     { ...DEADLINE, what: "the replica to follow" },
   );
+}
+
+/** Writes to the new master alone are acknowledged as not degraded. */
+async function untilWritten(replica: Replica, byte: number): Promise<void> {
+  await waitFor(async () => {
+    const writes = await Promise.all(KEYS.map((key) => set(replica, { key, byte })));
+    return writes.every((isDegraded) => !isDegraded);
+  }, { ...DEADLINE, what: "every write to reach the new master" });
 }
 
 /** A replica of the service over a Redis that has become a replica of another. */
@@ -45,10 +53,7 @@ serverTest({
     afterFailover(async ({ replica, proxy, next }) => {
       // Like a name's new address: connections that are there stay with the old master.
       proxy.retarget(next);
-      await waitFor(async () => {
-        const writes = await Promise.all(KEYS.map((key) => set(replica, { key, byte: 2 })));
-        return writes.every((isDegraded) => !isDegraded);
-      }, { ...DEADLINE, what: "every write to reach the new master" });
+      await untilWritten(replica, 2);
       await Promise.all(KEYS.map((key) => untilCopied(replica, key)));
       for (const key of KEYS) assert.equal((await read(replica, key)).byte, 2);
       await using other = await connectReplica({ addresses: [next.address] });
@@ -69,9 +74,32 @@ serverTest({
         assert.equal(await remove(replica, "another"), true);
         for (const key of KEYS) if ((await read(replica, key)).byte !== 1) misses++;
         looks = proxy.accepted - before;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await pause(20);
       }
       assert.equal(misses, 0);
       assert(looks >= 2 && looks <= 4, `${looks} new connections`);
+    }),
+});
+
+serverTest({
+  name: "a name that leads nowhere for some looks is followed when it leads to the new master",
+  needs: ["redis-server"],
+  fn: () =>
+    afterFailover(async ({ replica, proxy, next }) => {
+      proxy.refuse();
+      const endsAtMs = performance.now() + WINDOW_MS;
+      while (performance.now() < endsAtMs) {
+        assert.equal(await set(replica, { key: "owed", byte: 3 }), true);
+        await pause(20);
+      }
+      proxy.retarget(next);
+      proxy.heal();
+      await untilWritten(replica, 2);
+      await using other = await connectReplica({ addresses: [next.address] });
+      for (const key of KEYS) assert.deepEqual(await read(other, key), { byte: 2, from: "redis" });
+      await waitFor(async () => (await read(other, "owed")).byte === 3, {
+        ...DEADLINE,
+        what: "the write that was owed",
+      });
     }),
 });
