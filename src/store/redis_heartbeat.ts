@@ -106,7 +106,10 @@ export class RedisHeartbeat {
       if (!present.has(connection)) this.#pulses.delete(connection);
     }
     if (nodes.size > 0) this.#options.time.keepOnly(nodes);
-    this.#options.tracking?.beat(present, PING_TIMEOUT_MS);
+    this.#options.tracking?.beat(present, {
+      pingTimeoutMs: PING_TIMEOUT_MS,
+      sessionTimeoutMs: this.#options.dialTimeoutMs + PING_TIMEOUT_MS,
+    });
     this.#judge();
   }
 

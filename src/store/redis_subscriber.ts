@@ -16,6 +16,13 @@ export interface SubscriberSession {
   answeredAtMs: number;
 }
 
+/** How long a server may keep the subscriber waiting. */
+export interface SubscriberTimeouts {
+  readonly pingTimeoutMs: number;
+  /** From a connection's acceptance to the beginning of its session. */
+  readonly sessionTimeoutMs: number;
+}
+
 /**
  * Receives from one server which tracked keys have changed, on a connection of its own that speaks
  * RESP2: the client drops the invalidations of RESP3.
@@ -29,6 +36,8 @@ export class RedisSubscriber {
   #session: SubscriberSession | undefined;
   /** Counts connections, so that what one began does not end on the next. */
   #era = 0;
+  /** Monotonic milliseconds at which the server accepted the connection; Infinity without one. */
+  #connectedAtMs = Infinity;
   #pinging = false;
 
   /** `onSession` hears of each session's beginning, and of its end. */
@@ -46,6 +55,9 @@ export class RedisSubscriber {
     this.#listener = options.listener;
     this.#onSession = options.onSession;
     connection.on("error", () => {});
+    connection.on("connect", () => {
+      this.#connectedAtMs = this.#clock.monotonicMs();
+    });
     connection.on("ready", () =>
       void this.#begin().catch((error) => {
         connection.disconnect(options.onFailure(error));
@@ -62,10 +74,19 @@ export class RedisSubscriber {
     return this.#connection;
   }
 
-  /** Pings the server; one that does not answer within `timeoutMs` loses the connection. */
-  ping(timeoutMs: number): void {
-    const session = this.#session;
-    if (session === undefined || this.#pinging) return;
+  /** Pings the server; one that does not answer in time, or begins no session, loses the connection. */
+  beat({ pingTimeoutMs, sessionTimeoutMs }: SubscriberTimeouts): void {
+    if (this.#session !== undefined) this.#ping(this.#session, pingTimeoutMs);
+    else if (this.#clock.monotonicMs() - this.#connectedAtMs > sessionTimeoutMs) {
+      // The dial timeout ends with the handshake of TCP or TLS, and the client waits for ever for
+      // what comes after it.
+      this.#connectedAtMs = Infinity;
+      this.#connection.disconnect(true);
+    }
+  }
+
+  #ping(session: SubscriberSession, timeoutMs: number): void {
+    if (this.#pinging) return;
     this.#pinging = true;
     const sentAtMs = this.#clock.monotonicMs();
     const timer = this.#clock.setTimer(() => this.#connection.disconnect(true), timeoutMs);
@@ -94,6 +115,7 @@ export class RedisSubscriber {
 
   #end(): void {
     this.#era++;
+    this.#connectedAtMs = Infinity;
     if (this.#session === undefined) return;
     this.#session = undefined;
     this.#onSession(undefined);

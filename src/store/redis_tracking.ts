@@ -5,7 +5,11 @@ import type { Logger } from "../core/telemetry.ts";
 import { addressOf } from "./redis_clients.ts";
 import { redisErrorKind } from "./redis_errors.ts";
 import { runIdOf } from "./redis_info.ts";
-import { RedisSubscriber, type SubscriberSession } from "./redis_subscriber.ts";
+import {
+  RedisSubscriber,
+  type SubscriberSession,
+  type SubscriberTimeouts,
+} from "./redis_subscriber.ts";
 
 /** For so long after the sending of a ping that was answered, nothing went unreported. */
 const TRUST_MS = 2000;
@@ -96,8 +100,8 @@ export class RedisTracking {
     return this.#tracked.get(connection)?.epoch;
   }
 
-  /** Starts, where it can, what is not tracked yet, and pings the subscribers. */
-  beat(connections: ReadonlySet<Redis>, pingTimeoutMs: number): void {
+  /** Starts, where it can, what is not tracked yet, and sees whether the subscribers live. */
+  beat(connections: ReadonlySet<Redis>, timeouts: SubscriberTimeouts): void {
     if (this.#refused) return;
     for (const connection of connections) this.#follow(connection);
     for (const connection of this.#tracked.keys()) {
@@ -105,7 +109,7 @@ export class RedisTracking {
     }
     const addresses = new Set(Array.from(connections, addressOf));
     for (const [address, subscriber] of this.#subscribers) {
-      if (addresses.has(address)) subscriber.ping(pingTimeoutMs);
+      if (addresses.has(address)) subscriber.beat(timeouts);
       else {
         this.#subscribers.delete(address);
         subscriber.connection.disconnect();

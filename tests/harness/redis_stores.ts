@@ -10,6 +10,7 @@ export interface TestStoreOptions {
   readonly addresses: readonly string[];
   readonly clusterMode?: boolean;
   readonly poolSize?: number;
+  readonly dialTimeoutMs?: number;
   readonly keyPrefix?: string;
   readonly tombstoneTtlMs?: number;
   readonly username?: string;

@@ -166,6 +166,7 @@ export class SimClient extends EventEmitter {
   #connected(link: SimLink): void {
     this.#timer?.cancel();
     this.status = "connect";
+    this.emit("connect");
     this.#write("info", ["server"]).then(() => {
       if (link !== this.#link) return;
       this.status = "ready";
