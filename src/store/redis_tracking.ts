@@ -58,6 +58,8 @@ interface Tracked {
   starting: boolean;
   /** Counts the connection's streams, so that what one began does not end on the next. */
   era: number;
+  readonly onClose: () => void;
+  readonly onReady: () => void;
 }
 
 export interface RedisTrackingOptions {
@@ -141,10 +143,16 @@ export class RedisTracking {
     if (this.#refused) return;
     let tracked = this.#tracked.get(connection);
     if (tracked === undefined) {
-      tracked = { epoch: undefined, last: undefined, starting: false, era: 0 };
+      tracked = {
+        epoch: undefined,
+        last: undefined,
+        starting: false,
+        era: 0,
+        onClose: () => this.#lost(connection),
+        onReady: () => this.#follow(connection),
+      };
       this.#tracked.set(connection, tracked);
-      connection.on("close", () => this.#lost(connection));
-      connection.on("ready", () => this.#follow(connection));
+      connection.on("close", tracked.onClose).on("ready", tracked.onReady);
     }
     const session = this.#subscriberFor(connection).session;
     if (connection.status !== "ready" || session === undefined) return;
@@ -240,10 +248,13 @@ export class RedisTracking {
   }
 
   #forget(connection: Redis): void {
-    this.distrust(connection);
-    const last = this.#tracked.get(connection)?.last;
-    if (last !== undefined) last.replaced = true;
+    const tracked = this.#tracked.get(connection);
+    if (tracked === undefined) return;
+    this.#lost(connection);
+    if (tracked.last !== undefined) tracked.last.replaced = true;
     this.#tracked.delete(connection);
+    // The connection to a master that became a replica lives on, and may come back.
+    connection.off("close", tracked.onClose).off("ready", tracked.onReady);
   }
 }
 
