@@ -93,7 +93,9 @@ function openCluster(
     enableReadyCheck: false,
     slotsRefreshInterval: SLOTS_REFRESH_INTERVAL_MS,
     slotsRefreshTimeout: options.dialTimeoutMs,
-    clusterRetryStrategy: redisOptions.retryStrategy,
+    // Once all nodes of the last attempt have ended: one that did so while the next still resolves
+    // names would stop it for good.
+    clusterRetryStrategy: (attempt) => DISCONNECT_TIMEOUT_MS + redisOptions.retryStrategy(attempt),
     clusterNodeRetryStrategy: redisOptions.retryStrategy,
     // A certificate names what the nodes announce, which a lookup would replace by an address.
     ...(options.tls === undefined
@@ -106,8 +108,23 @@ function openCluster(
     // command, which without a queue would fail.
     node.options.enableOfflineQueue = false;
     if (node.status === "wait") node.connect().catch(() => {});
+    endWhenLeft(node);
   });
   return cluster;
+}
+
+/**
+ * Lets a node end that its Cluster leaves between two attempts to connect. The client only drops the
+ * next attempt then and says nothing, while the Cluster starts anew only when its last node has ended,
+ * and others hold the node until then. An attempt given up in the turn of its beginning opens nothing,
+ * and ends.
+ */
+function endWhenLeft(node: Redis): void {
+  const disconnect = node.disconnect.bind(node);
+  node.disconnect = (reconnect = false) => {
+    if (!reconnect && node.status === "reconnecting") node.connect().catch(() => {});
+    disconnect(reconnect);
+  };
 }
 
 type DnsLookupDone = (error: Error | null, address: string) => void;
@@ -141,8 +158,9 @@ export async function closeRedisClient(client: RedisClient, clock: Clock): Promi
     new Promise<void>((resolve) => void connection.once("end", () => resolve()))
   );
   // Between two attempts, or within one, no event need say that it is over: the client gives such a
-  // connection its timeout and then destroys it.
-  const isUnsettled = connections.some(({ status }) => status !== "ready" && status !== "end");
+  // connection its timeout and then destroys it, a Cluster also those that it has left.
+  const isUnsettled = client.status !== "ready" ||
+    connections.some(({ status }) => status !== "ready" && status !== "end");
   client.disconnect();
   if (isUnsettled) {
     ended.push(new Promise((resolve) => void clock.setTimer(resolve, DISCONNECT_TIMEOUT_MS)));

@@ -8,6 +8,8 @@ export interface RedisClusterOptions {
   readonly masters?: number;
   /** None by default. */
   readonly replicasPerMaster?: number;
+  /** One for each node; free ones by default. */
+  readonly ports?: readonly number[];
 }
 
 /** Real Redis Cluster nodes on 127.0.0.1; `addresses` are of the form `host:port`. */
@@ -29,7 +31,8 @@ export async function startRedisCluster(
   };
   try {
     for (let node = 0; node < masters * (1 + replicas); node++) {
-      nodes.push(await startRedis({ cluster: true }));
+      const port = options.ports?.[node];
+      nodes.push(await startRedis({ cluster: true, ...(port === undefined ? {} : { port }) }));
     }
     const addresses = nodes.map((node) => node.address);
     await join(addresses, replicas);
