@@ -102,7 +102,7 @@ function openCluster(
       ? {}
       : { dnsLookup: (address: string, done: DnsLookupDone) => done(null, address) }),
   });
-  cluster.on("nodeError", (error: unknown) => failures.tell("a redis connection failed", error));
+  cluster.on("node error", (error: unknown) => failures.tell("a redis connection failed", error));
   cluster.on("+node", (node: Redis) => {
     // A Cluster gives its nodes a queue whatever it is told, and connects them at their first
     // command, which without a queue would fail.
