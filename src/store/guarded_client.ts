@@ -15,6 +15,7 @@ import {
   RedisUnavailable,
   wasNeverSent,
 } from "./redis_errors.ts";
+import { RedisRedirector } from "./redis_redirector.ts";
 import { RedisRouter } from "./redis_router.ts";
 import type { RedisTracking } from "./redis_tracking.ts";
 
@@ -47,6 +48,7 @@ export interface GuardedClientParts {
 export class GuardedClient {
   readonly client: RedisClient;
   readonly router: RedisRouter;
+  readonly #redirector: RedisRedirector;
   readonly #parts: GuardedClientParts;
   /** By their length, of which there are two. */
   readonly #timeouts = new Map<number, TimeoutQueue>();
@@ -55,7 +57,14 @@ export class GuardedClient {
   constructor(client: RedisClient, parts: GuardedClientParts) {
     this.client = client;
     this.router = new RedisRouter(client);
+    const { router } = this;
+    this.#redirector = new RedisRedirector({ client, router, failures: parts.failures });
     this.#parts = parts;
+  }
+
+  /** Connections that do not close with the client. */
+  besides(): Redis[] {
+    return this.#redirector.connections();
   }
 
   /** Rejects with `RedisUnavailable` and `entry_invalid`. */
@@ -84,11 +93,12 @@ export class GuardedClient {
     const { command, argument, timeoutMs } = options;
     const task: Dispatch<Argument, Reply> = {
       command,
-      router: this.router,
+      redirector: this.#redirector,
       connection,
       key,
       argument,
       redirected: false,
+      isOver: false,
     };
     return this.#guard(task, { lease, breaker, permit, timeoutMs });
   }
@@ -106,6 +116,7 @@ export class GuardedClient {
     this.#pending++;
     return new Promise((resolve, reject) => {
       const wait = this.#timeoutsOf(timeoutMs).begin(() => {
+        task.isOver = true;
         breaker.unanswered(permit, 0);
         const message = `Redis did not answer within ${timeoutMs} ms.`;
         reject(new RedisUnavailable(message, { isUndone: false }));

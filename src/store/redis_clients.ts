@@ -139,6 +139,24 @@ export function openSubscriber(connection: Redis): Redis {
   });
 }
 
+/**
+ * Opens a connection like another to another server. It ends when it is lost, or when the server owes
+ * it an answer for longer than it may take to connect.
+ */
+export function openBeside(
+  connection: Redis,
+  { host, port }: { readonly host: string; readonly port: number },
+): Redis {
+  return connection.duplicate({
+    host,
+    port,
+    readOnly: false,
+    lazyConnect: false,
+    socketTimeout: connection.options.connectTimeout,
+    retryStrategy: () => null,
+  });
+}
+
 /** The connections of a client: its own, or one to each master. */
 export function mastersOf(client: RedisClient): Redis[] {
   return client instanceof Cluster ? client.nodes("master") : [client];

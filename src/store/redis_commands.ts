@@ -1,6 +1,6 @@
 import { Command, type Redis, type Result } from "ioredis";
 import { redisErrorKind } from "./redis_errors.ts";
-import type { RedisRouter } from "./redis_router.ts";
+import type { RedisRedirector } from "./redis_redirector.ts";
 import {
   parseWriteReply,
   WRITE_SCRIPT,
@@ -86,13 +86,15 @@ const MAX_REDIRECTIONS = 3;
 /** A command, where to send it, and with what. */
 export interface Dispatch<Argument, Reply> {
   readonly command: RedisCommand<Argument, Reply>;
-  readonly router: RedisRouter;
-  /** The router's connection for the key. */
+  readonly redirector: RedisRedirector;
+  /** That of the key's server, as far as is known. */
   readonly connection: Redis;
   readonly key: string;
   readonly argument: Argument;
   /** Set when another server than the connection's has answered. */
   redirected: boolean;
+  /** Set when nobody waits for the answer any more. */
+  isOver: boolean;
 }
 
 /** Sends a command to the server that holds its key, wherever that is by now. */
@@ -111,19 +113,13 @@ async function followUp<Argument, Reply>(
   task: Dispatch<Argument, Reply>,
   failed: { readonly error: unknown; readonly connection: Redis; readonly redirections: number },
 ): Promise<unknown> {
-  const { command, router, key, argument } = task;
+  const { command, redirector, key, argument } = task;
   const kind = redisErrorKind(failed.error);
   let { connection } = failed;
   if (kind === "MOVED" || kind === "ASK") {
     if (failed.redirections === MAX_REDIRECTIONS) throw failed.error;
-    const refreshed = kind === "MOVED" ? router.refresh() : undefined;
-    const address = redirectionTarget(failed.error);
-    let target = router.connectionTo(address);
-    if (target === undefined) {
-      await (refreshed ?? router.refresh());
-      target = router.connectionTo(address);
-    }
-    if (target === undefined) throw failed.error;
+    const target = await redirector.target(failed.error, connection);
+    if (target === undefined || task.isOver) throw failed.error;
     connection = target;
     task.redirected = true;
   } else if (kind !== "NOSCRIPT") throw failed.error;
@@ -137,11 +133,6 @@ async function followUp<Argument, Reply>(
     const redirections = failed.redirections + 1;
     return await followUp(task, { error, connection, redirections });
   }
-}
-
-/** The third word of `MOVED 3999 127.0.0.1:6381` or `ASK 3999 127.0.0.1:6381`. */
-function redirectionTarget(error: unknown): string {
-  return error instanceof Error ? error.message.split(" ")[2] ?? "" : "";
 }
 
 function scanPage(reply: unknown): ScanPage {

@@ -234,8 +234,10 @@ export class RedisStore implements Store {
   async close(): Promise<void> {
     this.#heartbeat.stop();
     const lookedFor = this.#failover?.stop();
-    const subscribers = this.#tracking?.connections() ?? [];
-    const clients = [...this.#clients.map(({ client }) => client), ...subscribers];
+    const clients = [
+      ...this.#clients.flatMap((guarded) => [guarded.client, ...guarded.besides()]),
+      ...this.#tracking?.connections() ?? [],
+    ];
     await Promise.all(clients.map((client) => closeRedisClient(client, this.#clock)));
     await lookedFor;
     for (const client of this.#clients) client.stop();
