@@ -29,6 +29,7 @@ import { GET, GET_START, LENGTH, type RedisCommand, SCAN, WRITE } from "./redis_
 import { fromRedisError, RedisUnavailable } from "./redis_errors.ts";
 import { RedisFailover } from "./redis_failover.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
+import { RedisSearch } from "./redis_search.ts";
 import { RedisTime } from "./redis_time.ts";
 import { RedisTracking, type TrackingStatus } from "./redis_tracking.ts";
 import { writeArguments } from "./write_script.ts";
@@ -75,6 +76,7 @@ export class RedisStore implements Store {
   readonly #tracking: RedisTracking | undefined;
   readonly #nodes: NodeBreakers;
   readonly #failover: RedisFailover | undefined;
+  readonly #search: RedisSearch | undefined;
 
   constructor(options: RedisStoreOptions, parts: RedisStoreParts) {
     const { clock, logger, random, listener, opening = REAL_OPENING } = parts;
@@ -107,10 +109,16 @@ export class RedisStore implements Store {
       connections: () => this.#clients.flatMap(({ client }) => mastersOf(client)),
     });
     const demoted = (connection: Redis): void => void this.#failover?.demoted(connection);
-    this.#clients = opening.openClients(options, {
-      jitter: () => random.uint32() / 2 ** 32,
-      failures,
-    }).map((client) => new GuardedClient(client, { ...shared, demoted }));
+    const jitter = (): number => random.uint32() / 2 ** 32;
+    const clients = opening.openClients(options, { jitter, failures });
+    this.#clients = clients.map((client) => new GuardedClient(client, { ...shared, demoted }));
+    const scout = { ...options, poolSize: 1 };
+    this.#search = !options.clusterMode ? undefined : new RedisSearch({
+      clock,
+      logger,
+      clients,
+      open: () => opening.openClients(scout, { jitter, failures })[0],
+    });
     this.#heartbeat = new RedisHeartbeat({
       ...shared,
       clients: this.#clients,
@@ -238,8 +246,8 @@ export class RedisStore implements Store {
       ...this.#clients.flatMap((guarded) => [guarded.client, ...guarded.besides()]),
       ...this.#tracking?.connections() ?? [],
     ];
-    await Promise.all(clients.map((client) => closeRedisClient(client, this.#clock)));
-    await lookedFor;
+    const closing = clients.map((client) => closeRedisClient(client, this.#clock));
+    await Promise.all([lookedFor, this.#search?.stop(), ...closing]);
     for (const client of this.#clients) client.stop();
   }
 

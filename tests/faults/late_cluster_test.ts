@@ -90,6 +90,24 @@ serverTest({
 });
 
 serverTest({
+  name: "a Cluster all of whose nodes have other addresses is found by those that were given",
+  needs: ["redis-server", "redis-cli"],
+  async fn(): Promise<void> {
+    const ports = reservePorts();
+    await using before = await startRedisCluster();
+    const addresses = [...before.addresses, ...addressesOf(ports.slice(0, 1))];
+    const store = openRedisStore({ addresses, clusterMode: true });
+    await using _closed = { [Symbol.asyncDispose]: () => store.close() };
+    await untilStatus(store, "connected");
+    await before.stop();
+    await untilStatus(store, "disconnected");
+    await using _cluster = await startRedisCluster({ ports });
+    await untilStatus(store, "connected");
+    await untilServes(store);
+  },
+});
+
+serverTest({
   name: "a store closes while no node of its Cluster can be reached",
   needs: ["redis-server", "redis-cli"],
   async fn(): Promise<void> {
