@@ -3,7 +3,6 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { ChangeListener } from "../core/coherence.ts";
 import { decodeEntry, ENTRY_HEADER_BYTES } from "../core/entry.ts";
 import { batchAnswerTooLarge, CacheError } from "../core/errors.ts";
-import { storeKeyPrefix } from "../core/key.ts";
 import type {
   ConnectionStatus,
   ReadResult,
@@ -25,10 +24,11 @@ import {
   openSubscriber,
   type RedisConnectionOptions,
 } from "./redis_clients.ts";
-import { GET, GET_START, LENGTH, type RedisCommand, SCAN, WRITE } from "./redis_commands.ts";
+import { GET, GET_START, LENGTH, type RedisCommand, WRITE } from "./redis_commands.ts";
 import { fromRedisError, RedisUnavailable } from "./redis_errors.ts";
 import { RedisFailover } from "./redis_failover.ts";
 import { RedisHeartbeat } from "./redis_heartbeat.ts";
+import { scanKeys } from "./redis_scan.ts";
 import { RedisSearch } from "./redis_search.ts";
 import { RedisTime } from "./redis_time.ts";
 import { RedisTracking, type TrackingStatus } from "./redis_tracking.ts";
@@ -212,27 +212,9 @@ export class RedisStore implements Store {
     }
   }
 
-  async *scan(namespace: string): AsyncGenerator<readonly string[]> {
-    const { keyPrefix, readTimeoutMs } = this.#options;
-    const [client] = this.#clients;
-    const connections = client?.router.connections();
-    if (client === undefined || connections === undefined) {
-      throw new RedisUnavailable("Not every slot of the Cluster has a server.", { isUndone: true });
-    }
-    const pattern = `${escapeGlob(keyPrefix + storeKeyPrefix(namespace))}*`;
-    for (const connection of connections) {
-      let cursor = "0";
-      do {
-        const { reply } = await client.call(pattern, {
-          connection,
-          timeoutMs: readTimeoutMs,
-          command: SCAN,
-          argument: cursor,
-        });
-        yield reply.keys.map((key) => key.slice(keyPrefix.length));
-        ({ cursor } = reply);
-      } while (cursor !== "0");
-    }
+  scan(namespace: string): AsyncGenerator<readonly string[]> {
+    const { keyPrefix, readTimeoutMs: timeoutMs } = this.#options;
+    return scanKeys(this.#clients[0], { keyPrefix, namespace, timeoutMs });
   }
 
   status(): ConnectionStatus {
@@ -297,11 +279,6 @@ export class RedisStore implements Store {
     if (client === undefined) throw new RangeError("The pool has no connection.");
     return client;
   }
-}
-
-/** As a pattern that matches only `text` (https://redis.io/docs/latest/commands/keys/). */
-function escapeGlob(text: string): string {
-  return text.replace(/[*?[\]\\]/g, "\\$&");
 }
 
 /** FNV-1a over UTF-16 units: spreads keys over connections; nothing else depends on it. */
