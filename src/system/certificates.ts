@@ -8,7 +8,7 @@ export function parseCertificates(pem: string): readonly [X509Certificate, ...X5
   const isWhole = texts.length === pem.split("-----BEGIN ").length - 1;
   const [first, ...others] = texts.map(parseCertificate);
   if (first === undefined || !isWhole) {
-    throw new Error("The file is not one or more whole certificates in PEM.");
+    throw new Error("The certificate file is not a chain of whole PEM certificates.");
   }
   return [first, ...others];
 }
@@ -17,6 +17,6 @@ function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new Error("The file holds what is no certificate.");
+    throw new Error("The certificate file holds what is no certificate.");
   }
 }
