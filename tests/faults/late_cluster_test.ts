@@ -42,36 +42,29 @@ async function untilServes(store: RedisStore): Promise<void> {
   );
 }
 
-serverTest({
-  name: "a Cluster whose nodes refuse connections at first is found when it is there",
-  needs: ["redis-server", "redis-cli"],
-  async fn(): Promise<void> {
-    const ports = reservePorts();
-    const store = openRedisStore({ addresses: addressesOf(ports), clusterMode: true });
-    await using _closed = { [Symbol.asyncDispose]: () => store.close() };
-    await untilStatus(store, "disconnected");
-    await using _cluster = await startRedisCluster({ ports });
-    await untilStatus(store, "connected");
-    await store.connected;
-    await untilServes(store);
-  },
-});
+/** What a store is given before there is a Cluster at `ports`. */
+const GIVEN: Readonly<Record<string, (ports: readonly number[]) => readonly string[]>> = {
+  "whose nodes refuse connections at first": addressesOf,
+  "of which only one of several addresses comes to be": (ports) =>
+    addressesOf([freePort(), ...ports.slice(0, 1), freePort()]),
+};
 
-serverTest({
-  name: "a Cluster is found by the one of several addresses that comes later",
-  needs: ["redis-server", "redis-cli"],
-  async fn(): Promise<void> {
-    const ports = reservePorts();
-    const addresses = addressesOf([freePort(), ...ports.slice(0, 1), freePort()]);
-    const store = openRedisStore({ addresses, clusterMode: true });
-    await using _closed = { [Symbol.asyncDispose]: () => store.close() };
-    await untilStatus(store, "disconnected");
-    await using _cluster = await startRedisCluster({ ports });
-    await untilStatus(store, "connected");
-    await store.connected;
-    await untilServes(store);
-  },
-});
+for (const [which, given] of Object.entries(GIVEN)) {
+  serverTest({
+    name: `a Cluster ${which} is found when it is there`,
+    needs: ["redis-server", "redis-cli"],
+    async fn(): Promise<void> {
+      const ports = reservePorts();
+      const store = openRedisStore({ addresses: given(ports), clusterMode: true });
+      await using _closed = { [Symbol.asyncDispose]: () => store.close() };
+      await untilStatus(store, "disconnected");
+      await using _cluster = await startRedisCluster({ ports });
+      await untilStatus(store, "connected");
+      await store.connected;
+      await untilServes(store);
+    },
+  });
+}
 
 serverTest({
   name: "a Cluster all of whose nodes went away is found when they are back",
