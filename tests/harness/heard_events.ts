@@ -1,7 +1,8 @@
 import type { EventHandler, InvalidationEvent } from "../../src/core/bus.ts";
 import { waitFor } from "../support/wait_for.ts";
 
-const DEADLINE_MS = 30_000;
+/** A bus may have failed for a while: its pauses between attempts grow up to 30 s. */
+const DEADLINE_MS = 60_000;
 
 /** A delete of the key `name`, by which {@linkcode Heard} knows it. */
 export function namedEvent(
