@@ -176,8 +176,8 @@ export async function closeRedisClient(client: RedisClient, clock: Clock): Promi
     new Promise<void>((resolve) => void connection.once("end", () => resolve()))
   );
   // Between two attempts, or within one, no event need say that it is over: the client gives such a
-  // connection its timeout and then destroys it, a Cluster also those that it has left.
-  const isUnsettled = client.status !== "ready" ||
+  // connection its timeout and then destroys it, a Cluster also those that it has just left.
+  const isUnsettled = client instanceof Cluster ||
     connections.some(({ status }) => status !== "ready" && status !== "end");
   client.disconnect();
   if (isUnsettled) {

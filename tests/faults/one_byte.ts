@@ -38,7 +38,7 @@ export async function remove(replica: Replica, key = "k"): Promise<boolean> {
 /** Reads until the replica answers from its near cache. */
 export async function untilCopied(replica: Replica, key = "k"): Promise<void> {
   await waitFor(async () => (await read(replica, key)).from === "local", {
-    deadlineMs: 10_000,
+    deadlineMs: 30_000,
     what: `a trusted near copy of ${key}`,
   });
 }
