@@ -39,39 +39,41 @@ export function build(folder: string): Promise<string> {
   return runTool(["kustomize", "build", folder]);
 }
 
-/** The base with one component, as an overlay would have it. */
-export async function buildWithComponent(name: string): Promise<string> {
-  // Beside the others, because a path in a kustomization is relative.
+/** What a kustomization of other files gives; `write` gets its folder, and the way to ours from it. */
+async function buildElsewhere(
+  write: (folder: string, kubernetes: string) => Promise<void>,
+): Promise<string> {
+  // A path in a kustomization is relative.
   const folder = await Deno.makeTempDir();
   try {
     const up = folder.split("/").slice(1).map(() => "..").join("/");
-    const kubernetes = `${up}${projectFile("deploy/kubernetes")}`;
-    const text =
-      `resources: [${kubernetes}/base]\ncomponents: [${kubernetes}/components/${name}]\n`;
-    await Deno.writeTextFile(`${folder}/kustomization.yaml`, text);
+    await write(folder, `${up}${projectFile("deploy/kubernetes")}`);
     return await build(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
+/** The base with one component, as an overlay would have it. */
+export function buildWithComponent(name: string): Promise<string> {
+  return buildElsewhere(async (folder, kubernetes) => {
+    const text =
+      `resources: [${kubernetes}/base]\ncomponents: [${kubernetes}/components/${name}]\n`;
+    await Deno.writeTextFile(`${folder}/kustomization.yaml`, text);
+  });
+}
+
 /** The overlay for production with the component of `line`, which is commented out in it. */
-export async function buildProductionWith(line: string): Promise<string> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const up = folder.split("/").slice(1).map(() => "..").join("/");
+export function buildProductionWith(line: string): Promise<string> {
+  return buildElsewhere(async (folder, kubernetes) => {
     const production = projectFile("deploy/kubernetes/overlays/production");
     for await (const { name } of Deno.readDir(production)) {
       const text = await Deno.readTextFile(`${production}/${name}`);
-      const moved = text.replace(`# ${line}`, line)
-        .replaceAll("../../", `${up}${projectFile("deploy/kubernetes")}/`);
       if (name === "kustomization.yaml") assert(text.includes(`  # ${line}\n`), line);
+      const moved = text.replace(`# ${line}`, line).replaceAll("../../", `${kubernetes}/`);
       await Deno.writeTextFile(`${folder}/${name}`, moved);
     }
-    return await build(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 /** The manifests of a text, and the only one of `kind` that is called `cache-service…`. */
