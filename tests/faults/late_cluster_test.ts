@@ -12,13 +12,13 @@ import { silentLogger } from "../harness/silent.ts";
 import { serverTest } from "../support/backends.ts";
 import { freePort } from "../support/free_port.ts";
 import { startRedisCluster } from "../support/redis_cluster.ts";
+import { freeClusterPort } from "../support/redis_server.ts";
 import { waitFor } from "../support/wait_for.ts";
 
-const CLUSTER_BUS_DISTANCE = 10_000;
 const FOUND_WITHIN_MS = 30_000;
 
 function reservePorts(): number[] {
-  return Array.from({ length: 3 }, () => freePort({ also: [CLUSTER_BUS_DISTANCE] }));
+  return Array.from({ length: 3 }, () => freeClusterPort());
 }
 
 function addressesOf(ports: readonly number[]): string[] {

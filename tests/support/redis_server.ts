@@ -31,6 +31,11 @@ interface Tls extends CertificateFiles {
   readonly port: number;
 }
 
+/** A port that is free, as is that of the Cluster's bus which goes with it. */
+export function freeClusterPort(): number {
+  return freePort({ also: [CLUSTER_BUS_DISTANCE] });
+}
+
 /** A real Redis on 127.0.0.1. Get one from {@linkcode startRedis}. */
 export class RedisServer implements AsyncDisposable {
   readonly host = "127.0.0.1";
@@ -55,8 +60,7 @@ export class RedisServer implements AsyncDisposable {
   static async start(options: RedisOptions): Promise<RedisServer> {
     const folder = options.folder ?? makeServerFolder();
     const tls = options.tls ? { ...await makeCertificates(folder), port: freePort() } : undefined;
-    const port = options.port ??
-      freePort({ also: options.cluster ? [CLUSTER_BUS_DISTANCE] : [] });
+    const port = options.port ?? (options.cluster ? freeClusterPort() : freePort());
     const server = new RedisServer(options, { port, tls, folder });
     await server.#whenReady();
     return server;
