@@ -6,6 +6,7 @@ import { connectReplica, type Replica } from "../harness/replicas.ts";
 import { serverTest } from "../support/backends.ts";
 import { startRedisCluster } from "../support/redis_cluster.ts";
 import type { RedisServer } from "../support/redis_server.ts";
+import { beginSlotMove } from "../support/slot_move.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { NAMESPACE, pause, read, set, untilCopied } from "./one_byte.ts";
 
@@ -66,29 +67,12 @@ serverTest({
 
 /** Moves the slot of `keys` (Redis keys) to another master, a key at a time. */
 async function moveSlot(nodes: readonly RedisServer[], keys: readonly string[]): Promise<void> {
-  const [first] = nodes;
-  assert(first !== undefined);
-  const slot = (await first.command("CLUSTER", "KEYSLOT", keys[0] ?? "")).replace(":", "");
-  const counts = await Promise.all(
-    nodes.map((node) => node.command("CLUSTER", "COUNTKEYSINSLOT", slot)),
-  );
-  const at = counts.findIndex((count) => count.replace(":", "") !== "0");
-  const source = nodes[at];
-  const target = nodes[(at + 1) % nodes.length];
-  assert(source !== undefined && target !== undefined);
-  const [sourceId, targetId] = await Promise.all([
-    source.command("CLUSTER", "MYID"),
-    target.command("CLUSTER", "MYID"),
-  ]);
-  await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", sourceId);
-  await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", targetId);
+  const move = await beginSlotMove(nodes, { key: keys[0] ?? "" });
   for (const key of keys) {
-    await source.command("MIGRATE", target.host, `${target.port}`, key, "0", "5000");
+    await move.migrate(key);
     await pause(20);
   }
-  for (const node of [target, source]) {
-    await node.command("CLUSTER", "SETSLOT", slot, "NODE", targetId);
-  }
+  await move.end();
 }
 
 serverTest({

@@ -8,6 +8,7 @@ import { serverTest } from "../support/backends.ts";
 import { clientsOf } from "../support/redis_client_list.ts";
 import { startRedisCluster } from "../support/redis_cluster.ts";
 import { type RedisServer, startRedis } from "../support/redis_server.ts";
+import { beginSlotMove } from "../support/slot_move.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { NAMESPACE } from "./one_byte.ts";
 
@@ -58,25 +59,9 @@ serverTest({
     const service = createService(connected.store, { clock: systemClock });
     await Promise.all(KEYS.map((key) => write(service, key, 1)));
 
-    const slot = (await target.command("CLUSTER", "KEYSLOT", redisKey("{growing}"))).replace(
-      ":",
-      "",
-    );
-    const counts = await Promise.all(
-      cluster.nodes.map((node) => node.command("CLUSTER", "COUNTKEYSINSLOT", slot)),
-    );
-    const source = cluster.nodes[counts.indexOf(`${KEYS.length}`)];
-    assert(source !== undefined);
-    const [sourceId, targetId] = await Promise.all(
-      [source, target].map((node) => node.command("CLUSTER", "MYID")),
-    );
-    assert(sourceId !== undefined && targetId !== undefined);
-    await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", sourceId);
-    await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", targetId);
+    const move = await beginSlotMove(cluster.nodes, { key: redisKey("{growing}"), target });
     const migrate = async (keys: readonly string[]): Promise<void> => {
-      for (const key of keys) {
-        await source.command("MIGRATE", target.host, `${target.port}`, redisKey(key), "0", "5000");
-      }
+      for (const key of keys) await move.migrate(redisKey(key));
     };
     await migrate(KEYS.slice(0, 10));
     // All at once, while no connection leads to the new master yet.
@@ -97,9 +82,7 @@ serverTest({
     }
 
     await migrate(KEYS.slice(10));
-    for (const node of [target, source]) {
-      await node.command("CLUSTER", "SETSLOT", slot, "NODE", targetId);
-    }
+    await move.end();
     // The first of them learns by MOVED of a node that is connected to only then.
     await Promise.all(KEYS.map((key) => write(service, key, 3)));
     for (const key of KEYS) assert.equal(await readByte(service, key), 3);

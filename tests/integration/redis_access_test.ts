@@ -13,6 +13,7 @@ import { connectReplica } from "../harness/replicas.ts";
 import { serverTest } from "../support/backends.ts";
 import { startRedisCluster } from "../support/redis_cluster.ts";
 import { startRedis } from "../support/redis_server.ts";
+import { beginSlotMove } from "../support/slot_move.ts";
 
 const call = () => callWithin(systemClock);
 const value = Uint8Array.of(1);
@@ -208,33 +209,16 @@ serverTest({
     const entries = new Map([...tagged, ...others].map((key) => [key, value]));
     await service.batchSet({ namespace: "n", entries }, call());
 
-    const [first] = cluster.nodes;
-    assert(first !== undefined);
-    const slot = (await first.command("CLUSTER", "KEYSLOT", "cache:n:{moving}-0")).replace(":", "");
-    const counts = await Promise.all(
-      cluster.nodes.map((node) => node.command("CLUSTER", "COUNTKEYSINSLOT", slot)),
-    );
-    const sourceIndex = counts.findIndex((count) => count.replace(":", "") !== "0");
-    const source = cluster.nodes[sourceIndex];
-    const target = cluster.nodes[(sourceIndex + 1) % 3];
-    assert(source !== undefined && target !== undefined);
-    const sourceId = await source.command("CLUSTER", "MYID");
-    const targetId = await target.command("CLUSTER", "MYID");
-
     let moving = true;
     const move = async (): Promise<void> => {
-      await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", sourceId);
-      await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", targetId);
+      const slot = await beginSlotMove(cluster.nodes, { key: "cache:n:{moving}-0" });
       for (const key of tagged) {
-        const to = [target.host, `${target.port}`, `cache:n:${key}`, "0", "5000"];
-        await source.command("MIGRATE", ...to);
+        await slot.migrate(`cache:n:${key}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       const { entry, lease } = await connected.store.get("n:{moving}-0");
       assert(entry !== undefined && lease?.superseded(), "a redirected read is not to be kept");
-      for (const node of [target, source]) {
-        await node.command("CLUSTER", "SETSLOT", slot, "NODE", targetId);
-      }
+      await slot.end();
       moving = false;
     };
     const moved = move().catch((error) => error);
